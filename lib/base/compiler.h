@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the compiler is told: branch hints, alignment, containers. */
+#ifndef VMEDIA_BASE_COMPILER_H
+#define VMEDIA_BASE_COMPILER_H
+
+#include <stddef.h>
+
+/* Only in files whose first comment says HOT. */
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define CACHE_LINE_BYTES 64
+#define __cache_aligned  __attribute__((aligned(CACHE_LINE_BYTES)))
+#define __printf_like(f, a) __attribute__((format(printf, f, a)))
+#define __must_check     __attribute__((warn_unused_result))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+#if defined(__x86_64__) || defined(__i386__)
+#define cpu_relax() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define cpu_relax() __asm__ volatile("yield" ::: "memory")
+#else
+#define cpu_relax() __asm__ volatile("" ::: "memory")
+#endif
+
+#endif

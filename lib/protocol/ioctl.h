@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One V4L2 ioctl as virtio-media carries it (virtio 1.4, 5.22.6.1.5): decode copies the R-part once
+ * into private memory and checks it; encode writes the W-part from private memory. Stateless.
+ */
+#ifndef VMEDIA_PROTOCOL_IOCTL_H
+#define VMEDIA_PROTOCOL_IOCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/iov.h"
+#include "linux/virtio_media.h"
+#include "protocol/ioctl_table.h"
+#include "protocol/v4l2.h"
+
+#define IOCTL_MAX_SG      65536 /* entries of all SG lists of one command (S-6) */
+#define IOCTL_MAX_CTRLS   V4L2_CID_MAX_CTRLS
+#define IOCTL_MAX_PAYLOAD 2072 /* v4l2_enc_idx, the largest fixed payload */
+
+/* The private copy of everything one ioctl carried. */
+struct ioctl_payload {
+	union {
+		uint8_t bytes[IOCTL_MAX_PAYLOAD];
+		uint32_t u32; /* STREAMON, G_INPUT, ... */
+		uint64_t std; /* v4l2_std_id */
+		struct v4l2_fmtdesc fmtdesc;
+		struct v4l2_format format;
+		struct v4l2_requestbuffers requestbuffers;
+		struct v4l2_create_buffers create_buffers;
+		struct v4l2_buffer buffer;
+		struct v4l2_streamparm streamparm;
+		struct v4l2_input input;
+		struct v4l2_output output;
+		struct v4l2_control control;
+		struct v4l2_queryctrl queryctrl;
+		struct v4l2_query_ext_ctrl query_ext_ctrl;
+		struct v4l2_querymenu querymenu;
+		struct v4l2_ext_controls ext_controls;
+		struct v4l2_frmsizeenum frmsizeenum;
+		struct v4l2_frmivalenum frmivalenum;
+		struct v4l2_event_subscription event_subscription;
+		struct v4l2_selection selection;
+		struct v4l2_decoder_cmd decoder_cmd;
+		struct v4l2_encoder_cmd encoder_cmd;
+	} arg;
+	uint32_t nb_planes; /* plane structs that came with a multi-planar buffer, 0..8 */
+	uint32_t nb_ctrls;  /* control structs that came with EXT_CTRLS, 0..1024 */
+	uint64_t user_pointer; /* planes / controls pointer as received: echoed, never followed */
+	struct v4l2_plane planes[VIDEO_MAX_PLANES];
+	struct v4l2_ext_control *ctrls; /* room for IOCTL_MAX_CTRLS, given by the caller; or NULL */
+	struct iov_cursor sg; /* where the SG lists begin in the R-part; read with ioctl_sg_next */
+};
+
+/* NULL: unknown number (ENOTTY). */
+const struct ioctl_desc *ioctl_lookup(uint32_t code);
+
+/*
+ * Reads the payload of `desc` from `in`, which stands behind virtio_media_cmd_ioctl. `payload->ctrls`
+ * is set by the caller. capacity: writable bytes of the chain behind the 8-byte response header.
+ * 0 or a negative errno (-EINVAL: short input, capacity below the payload, counts out of range).
+ * Nothing has side effects here, so a failure leaves none (R-50, R-51, R-56).
+ */
+int ioctl_decode(const struct ioctl_desc *desc, struct iov_cursor *in, size_t capacity,
+	struct ioctl_payload *payload);
+
+/*
+ * Reads the SG list of one element (plane or control of `length` bytes) from payload->sg into sg[].
+ * Entries are checked: no zero length, no overflow, sum >= length (the last one is clamped).
+ * Returns the number of entries, -EINVAL when the list is bad or missing, -E2BIG beyond max_sg.
+ */
+int ioctl_sg_next(struct ioctl_payload *payload, uint64_t length,
+	struct virtio_media_sg_entry *sg, uint32_t max_sg);
+
+/*
+ * Writes header and payload to `out` (the whole W-part) and returns used.len. status: 0 or a
+ * negative errno. On failure the header alone, except EXT_CTRLS, which always carry their payload
+ * (R-49). Arrays that do not fit completely are left out entirely (R-55). Reserved and padding
+ * bytes of what is written come from the payload, which decode and the handlers keep zeroed.
+ */
+uint32_t ioctl_encode(const struct ioctl_desc *desc, const struct ioctl_payload *payload,
+	int status, struct iov_cursor *out);
+
+/* A DQBUF event: exactly 608 bytes in *event. planes may be NULL: single-planar. */
+void ioctl_encode_dqbuf(struct virtio_media_event_dqbuf *event, uint32_t session_id,
+	const struct v4l2_buffer *buffer, const struct v4l2_plane *planes, uint32_t nb_planes);
+
+/* The one place where errors go to the wire: 0, or 1..133; anything odd becomes EIO. */
+uint32_t wire_status(int negative_errno);
+
+static inline bool
+v4l2_type_is_multiplanar(uint32_t type)
+{
+	return type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE ||
+	       type == V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
+}
+
+#endif

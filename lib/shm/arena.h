@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The memory behind SHM region 0 of one device: one memfd (or hugetlbfs file) of power-of-two size,
+ * sealed against resizing, mapped once here and once, as a whole, in the front-end.
+ *
+ * Buffers are ranges of 64 KiB granules. Where a range lies is decided by the owner thread
+ * (arithmetic, no system call); committing, zeroing and punching are system calls or long memory
+ * writes and run on offload. Freed ranges are reused last (next-fit), so that a stale mapping of
+ * the guest meets other data as late as possible (T-24, S-11).
+ */
+#ifndef VMEDIA_SHM_ARENA_H
+#define VMEDIA_SHM_ARENA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SHM_GRANULE_BYTES  65536u
+#define SHM_ARENA_MAX_BYTES (1ULL << 32)
+
+enum shm_page_size {
+	SHM_PAGE_AUTO, /* 2 MiB if the pool has them, else 4 KiB with a warning that says how */
+	SHM_PAGE_4K,   /* sparse: nothing allocated before use, holes are punched */
+	SHM_PAGE_2M,   /* reserved at creation or refused */
+	SHM_PAGE_1G,
+};
+
+struct shm_arena_config {
+	const char *name;        /* for logs and /proc/PID/maps; the device's name */
+	uint64_t size_bytes;     /* rounded up to a power of two and a page; at most 4 GiB */
+	enum shm_page_size page;
+	const char *hugetlbfs;   /* a mounted hugetlbfs directory, or NULL: memfd */
+	bool no_access;          /* test option: PROT_NONE here; the device must not touch a pixel */
+};
+
+struct shm_range {
+	uint32_t offset; /* bytes in the arena = mem_offset = driver_addr; a granule multiple */
+	uint32_t length; /* bytes as asked, not rounded */
+};
+
+struct shm_arena;
+
+/*
+ * 0, -EINVAL, -ENOMEM (not enough huge pages: the log names how many are missing and the command
+ * that provides them) or another errno. Control thread.
+ */
+int shm_arena_create(const struct shm_arena_config *config, struct shm_arena **arena);
+void shm_arena_destroy(struct shm_arena *arena);
+
+/* Constant after creation; any thread. */
+int shm_arena_fd(const struct shm_arena *arena);
+uint64_t shm_arena_size(const struct shm_arena *arena);
+uint32_t shm_arena_page_bytes(const struct shm_arena *arena);
+/* Address in this process of an arena offset below its size. */
+void *shm_arena_addr(const struct shm_arena *arena, uint32_t offset);
+
+/* Owner thread. -ENOMEM: no free run of granules that long; -EINVAL: length 0 or over the size. */
+int shm_range_alloc(struct shm_arena *arena, uint32_t length, struct shm_range *range);
+/* Owner thread. The granules are dirty from now on and are zeroed before their next use. */
+void shm_range_free(struct shm_arena *arena, const struct shm_range *range);
+
+/* Offload. Backs the range with pages and zeroes it to its granule end. -ENOMEM. */
+int shm_range_commit(struct shm_arena *arena, const struct shm_range *range);
+/* Offload, after shm_range_free was decided and before it is called: gives pages back where that
+ * is safe (4 KiB arenas; 2 MiB pages wholly inside the range). Never fails. */
+void shm_range_punch(struct shm_arena *arena, const struct shm_range *range);
+
+struct shm_arena_usage {
+	uint64_t size_bytes;
+	uint64_t allocated_bytes; /* in granules */
+	uint64_t peak_bytes;
+	uint32_t nb_ranges;
+};
+void shm_arena_usage(const struct shm_arena *arena, struct shm_arena_usage *usage);
+
+/*
+ * How many huge pages of page_bytes are free, from the kernel's counters (system calls; control
+ * thread). -ENOTSUP: no such page size here.
+ */
+int64_t shm_hugepages_free(uint32_t page_bytes);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The device side of one virtqueue, split (virtio 2.7) or packed (2.8), with indirect tables and
+ * EVENT_IDX. One owner: every call from the thread that polls the device, except start and stop,
+ * which happen while it is quiesced.
+ *
+ * The guest may rewrite everything at any time: indices, descriptors and indirect tables are read
+ * once into private memory, checked, and only then used (S-1 .. S-5). A bad chain whose head is
+ * known goes back with used.len 0; a ring that cannot be trusted any more is `broken` and is not
+ * touched again until the next start (R-14).
+ *
+ * The cycle of one pass: pop_burst, push each chain, flush once, notify once.
+ */
+#ifndef VMEDIA_VIRTQ_VIRTQ_H
+#define VMEDIA_VIRTQ_VIRTQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/compiler.h"
+#include "virtq/guest_mem.h"
+
+#define VIRTQ_MAX_SIZE       32768
+#define VIRTQ_BURST          32  /* most chains one pop_burst returns */
+#define VIRTQ_CHAIN_MAX_DESC 288 /* descriptors; R-34 wants 256 at least */
+#define VIRTQ_CHAIN_MAX_IOV  320 /* pieces: a buffer that spans regions takes more than one */
+
+/* One descriptor chain, private to the device: translated, checked, readable pieces first. */
+struct virtq_chain {
+	uint16_t id;          /* split: head index; packed: buffer id */
+	uint16_t nb_slots;    /* ring slots it takes (packed: the used index moves by so many) */
+	uint16_t nb_readable; /* pieces of the R-part: iov[0 .. nb_readable - 1] */
+	uint16_t nb_writable; /* pieces of the W-part, behind them */
+	uint32_t readable_bytes;
+	uint32_t writable_bytes;
+	struct iovec iov[VIRTQ_CHAIN_MAX_IOV];
+};
+
+static inline const struct iovec *
+virtq_chain_writable(const struct virtq_chain *chain)
+{
+	return chain->iov + chain->nb_readable;
+}
+
+/* What the transport knows of a ring. All addresses are in this process and checked to lie, as
+ * whole areas, inside one guest region with the alignment of virtio 2.7 / 2.8. */
+struct virtq_config {
+	void *desc;    /* split: descriptor table; packed: descriptor ring */
+	void *driver;  /* split: avail ring; packed: driver event suppression */
+	void *device;  /* split: used ring; packed: device event suppression */
+	uint16_t size; /* split: a power of two; at most VIRTQ_MAX_SIZE */
+	bool packed;
+	bool event_idx;
+	bool indirect;
+	uint16_t avail_base; /* next chain to take; packed: bits 0-14 slot, bit 15 wrap counter */
+	uint16_t used_base;  /* next used entry to write; same coding */
+	int callfd;          /* eventfd, not owned; -1: the driver polls */
+};
+
+/* Why something of the guest was refused; single writer, read relaxed by telemetry. */
+struct virtq_stats {
+	uint64_t nb_chains;    /* taken */
+	uint64_t nb_used;      /* given back */
+	uint64_t nb_notified;  /* eventfd writes */
+	uint64_t nb_suppressed; /* notifications the driver did not want */
+	uint64_t nb_bad_chain; /* returned with length 0: loop, range, order, nesting, size */
+	uint64_t nb_broken;    /* ring given up: avail index jumped, head index out of range */
+};
+
+struct virtq {
+	/* read-mostly */
+	const struct guest_mem *mem;
+	void *desc;
+	void *driver;
+	void *device;
+	uint16_t size;
+	bool packed;
+	bool event_idx;
+	bool indirect;
+	bool started;
+	bool broken;
+	bool kicks_wanted; /* the driver is asked to kick (the reactor is about to sleep) */
+	int callfd;
+	/* moving */
+	uint16_t avail_idx;     /* next to take (packed: slot) */
+	uint16_t avail_shadow;  /* split: avail.idx last read */
+	uint16_t used_idx;      /* next used entry to write (packed: slot) */
+	uint16_t used_flushed;  /* split: used.idx the driver sees; packed: slot of the held-back entry */
+	uint16_t nb_unflushed;  /* pushed since the last flush */
+	uint16_t signalled_idx; /* EVENT_IDX: used index at the last notification decision */
+	bool avail_wrap;
+	bool used_wrap;
+	bool used_flushed_wrap;
+	bool signalled_valid;
+	uint16_t held_flags;    /* packed: flags of the first unflushed used descriptor */
+	uint32_t mem_hint;
+	struct virtq_stats stats;
+} __cache_aligned;
+
+/* Starts the ring; mem stays the caller's and outlives the ring. -EINVAL: size or
+ * alignment. Kicks are suppressed from the start; what is in the ring already is seen. */
+int virtq_start(struct virtq *vq, const struct virtq_config *config, const struct guest_mem *mem);
+
+/* Stops it and returns the base for GET_VRING_BASE (coding of avail_base). Safe when stopped. */
+uint16_t virtq_stop(struct virtq *vq);
+
+/*
+ * Takes up to nb (at most VIRTQ_BURST) chains into chains[0..]; returns how many. Bad chains are
+ * returned to the driver at once and not counted in the result. 0 when stopped or broken.
+ */
+unsigned int virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);
+
+/* True when a chain is available. Reads the ring, takes nothing. */
+bool virtq_has_work(const struct virtq *vq);
+
+/* Gives a chain back: `written` bytes from the start of its W-part. Not visible before the flush. */
+void virtq_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written);
+
+/* Makes all pushed chains visible with one release store. Nothing to do is fine. */
+void virtq_flush(struct virtq *vq);
+
+/* At most one eventfd write for what was flushed since the last call, none when suppressed. */
+void virtq_notify(struct virtq *vq);
+
+/*
+ * Asks the driver to kick; call before sleeping. Returns true when chains are available all the
+ * same: then do not sleep. virtq_kicks_off asks it not to.
+ */
+bool virtq_kicks_on(struct virtq *vq);
+void virtq_kicks_off(struct virtq *vq);
+
+#endif

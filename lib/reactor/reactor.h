@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A reactor: one thread pinned to one CPU that owns pollers and never blocks while there is work.
+ *
+ * One pass = all messages, then every poller's poll(), then work for at most the pass budget: the
+ * head of the work list (a frame being rendered, in slices) runs until the budget is spent. So a
+ * long job of one device delays the commands of the others by the budget at most (S-15). A pass
+ * that takes longer than twice the budget is counted.
+ *
+ * Idle policy. POLL never sleeps. INTERRUPT sleeps as soon as a pass found nothing. ADAPTIVE spins
+ * for spin_us first. Before it sleeps the reactor asks each poller to arm its notifications and to
+ * look again; it sleeps in epoll on the watched fds and the message eventfd until the earliest
+ * deadline that pollers gave.
+ *
+ * The thread is our own, not an EAL lcore: see docs/decisions/0001-reactor-threads.md. thread_init
+ * lets the control room register it with EAL.
+ */
+#ifndef VMEDIA_REACTOR_REACTOR_H
+#define VMEDIA_REACTOR_REACTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define REACTOR_NO_DEADLINE UINT64_MAX
+
+enum reactor_idle { REACTOR_POLL, REACTOR_ADAPTIVE, REACTOR_INTERRUPT };
+
+struct reactor_config {
+	const char *name;       /* thread name, at most 15 bytes; offload gets "-o" appended */
+	int cpu;                /* CPU to pin to, or -1: not pinned (tests) */
+	enum reactor_idle idle;
+	uint32_t spin_us;       /* ADAPTIVE: how long to spin before sleeping; default 50 */
+	uint32_t budget_us;     /* work per pass; default 50 */
+	void (*thread_init)(void *arg); /* on the reactor thread, before the first pass; or NULL */
+	void *thread_init_arg;
+};
+
+struct reactor;
+struct poller;
+
+/* What a poller can do. All calls on the reactor thread. */
+struct poller_ops {
+	/* Bounded, short. Returns the number of things done: 0 is idle. */
+	unsigned int (*poll)(struct poller *poller, uint64_t now_tsc);
+	/* About to sleep: ask the other side to kick. True: there is work all the same. May be NULL. */
+	bool (*arm)(struct poller *poller);
+	/* Awake again: kicks are not wanted any more. May be NULL. */
+	void (*disarm)(struct poller *poller);
+	/* TSC of the next thing due, or REACTOR_NO_DEADLINE. May be NULL. */
+	uint64_t (*deadline)(struct poller *poller);
+};
+
+struct poller {
+	const struct poller_ops *ops;
+	TAILQ_ENTRY(poller) link; /* the reactor's */
+	bool added;
+};
+
+/* Long work in slices; first come, first served. */
+struct work {
+	/* Runs until done or until_tsc. True when done: it is off the list before this is called
+	 * again and may be queued anew from within. */
+	bool (*run)(struct work *work, uint64_t until_tsc);
+	TAILQ_ENTRY(work) link;
+	bool queued;
+};
+
+/* A job for the offload thread: run() there, then done() on the reactor. The memory is the
+ * caller's and lives until done(). Jobs of one reactor run one after the other, in order. */
+struct offload_job {
+	void (*run)(struct offload_job *job);
+	void (*done)(struct offload_job *job);
+	struct reactor *reactor; /* the reactor's */
+	STAILQ_ENTRY(offload_job) link;
+};
+
+/* A message. The memory is the sender's and is free for reuse once fn was called. */
+struct reactor_msg {
+	void (*fn)(void *arg);
+	void *arg;
+	struct reactor_msg *next; /* the reactor's */
+};
+
+/* Control thread. create starts nothing; start returns when the thread runs pinned, or a negative
+ * errno (-EINVAL: no such CPU). stop lets queued messages and offload jobs finish, then joins. */
+int reactor_create(const struct reactor_config *config, struct reactor **reactor);
+int reactor_start(struct reactor *reactor);
+void reactor_stop(struct reactor *reactor);
+void reactor_destroy(struct reactor *reactor);
+
+/* For tests and loopback: one pass on the calling thread, which then is the owner; never sleeps.
+ * Offload jobs still run on their thread. Returns things done. */
+unsigned int reactor_pass(struct reactor *reactor);
+
+/* Any thread. Lock-free, in order per sender; wakes a sleeping reactor. */
+void reactor_send(struct reactor *reactor, struct reactor_msg *msg);
+/* Any thread but the reactor's: sends and waits until fn was called. Not for the hot path. */
+void reactor_call(struct reactor *reactor, void (*fn)(void *arg), void *arg);
+bool reactor_is_current(const struct reactor *reactor);
+
+/* Reactor thread. */
+void reactor_poller_add(struct reactor *reactor, struct poller *poller);
+void reactor_poller_del(struct reactor *reactor, struct poller *poller);
+void reactor_work_queue(struct reactor *reactor, struct work *work);
+void reactor_work_cancel(struct reactor *reactor, struct work *work);
+void reactor_offload(struct reactor *reactor, struct offload_job *job);
+
+/* Any thread. The fd's becoming readable ends a sleep; it is read (drained) on wake-up when
+ * `drain`. Unwatch before closing it. */
+int reactor_watch(struct reactor *reactor, int fd, bool drain);
+void reactor_unwatch(struct reactor *reactor, int fd);
+
+/* Single writer; any thread may read (relaxed). TSC ticks. */
+struct reactor_stats {
+	uint64_t nb_passes;
+	uint64_t nb_busy_passes;
+	uint64_t busy_tsc;
+	uint64_t idle_tsc;       /* spinning without work */
+	uint64_t sleep_tsc;
+	uint64_t nb_sleeps;
+	uint64_t nb_over_budget; /* passes longer than twice the budget */
+	uint64_t longest_pass_tsc;
+	uint64_t nb_messages;
+};
+void reactor_stats(const struct reactor *reactor, struct reactor_stats *stats);
+int reactor_cpu(const struct reactor *reactor);
+const char *reactor_name(const struct reactor *reactor);
+/* Kernel thread id, for /proc/PID/task/TID and strace; 0 before start. */
+int reactor_tid(const struct reactor *reactor);
+uint64_t reactor_budget_tsc(const struct reactor *reactor);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Between a device and whatever carries its rings. Two implementations: vhost_user (gateway +
+ * librte_vhost) and loopback (same process, for tests, fuzzers and ThreadSanitizer).
+ *
+ * Control flow: the transport takes the device out of its reactor's passes (quiesce), changes what
+ * it must, and puts it back (resume). While quiesced nobody else touches the device, so the other
+ * up-calls run directly on the transport's thread.
+ *
+ *   quiesce → done → set_memory / ring_start / ring_stop / reset … → resume
+ */
+#ifndef VMEDIA_TRANSPORT_TRANSPORT_H
+#define VMEDIA_TRANSPORT_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "virtq/guest_mem.h"
+#include "virtq/virtq.h"
+
+#define TRANSPORT_NB_QUEUES    2
+#define TRANSPORT_CONFIG_BYTES 40
+
+/* Virtio features every transport offers (bits 28, 29, 32, 34) and vmm.md R5. */
+#define TRANSPORT_FEATURES                                                                         \
+	((1ULL << 28) /* INDIRECT_DESC */ | (1ULL << 29) /* EVENT_IDX */ |                         \
+		(1ULL << 32) /* VERSION_1 */ | (1ULL << 34) /* RING_PACKED */)
+
+struct transport; /* one per device */
+
+/* Up-calls: transport (F3) → device (F4). Transport's thread only; never concurrently. */
+struct transport_listener {
+	/* Leave the device out of passes, finish or fail what holds guest memory, then call
+	 * done(arg), once, from the reactor's thread. Never blocks. Nested calls are not made. */
+	void (*quiesce)(void *device, void (*done)(void *arg), void *arg);
+	void (*resume)(void *device);
+
+	/* All while quiesced. */
+	void (*set_memory)(void *device, const struct guest_mem *mem); /* copied; NULL: none */
+	int (*ring_start)(void *device, unsigned int queue, const struct virtq_config *config);
+	uint16_t (*ring_stop)(void *device, unsigned int queue); /* base; safe when stopped */
+	/* The driver is new: sessions, events, windows go. */
+	void (*reset)(void *device);
+
+	/* Not quiesced, any thread: the answer to window_map. 0: the arena is mapped at the front-end;
+	 * -ENOTSUP: it never will be on this connection; -EIO, -ETIMEDOUT. */
+	void (*window_ready)(void *device, int status);
+	/* Any time after creation, constant. */
+	void (*get_config)(void *device, uint8_t config[TRANSPORT_CONFIG_BYTES]);
+};
+
+struct transport_config {
+	const char *name;    /* the device's, for logs */
+	const char *path;    /* UNIX socket to listen on; or NULL with listen_fd */
+	int listen_fd;       /* an already listening socket (socket activation), or -1 */
+	uint16_t max_queue_size; /* commandq and eventq, announced nowhere, a bound; default 1024 */
+	int arena_fd;        /* SHM region 0, kept open by the device; or -1: no region */
+	uint64_t arena_bytes;
+};
+
+/* Down-calls: device → transport. */
+struct transport_ops {
+	const char *name;
+	/* Control thread. The listener may be called before create returns. */
+	int (*create)(const struct transport_config *config,
+		const struct transport_listener *listener, void *device,
+		struct transport **transport);
+	/* Control thread. Quiesces, stops and disconnects first; no up-call afterwards. */
+	void (*destroy)(struct transport *transport);
+	/* Reactor thread, never blocks: map the whole arena at the front-end (SHMEM_MAP). Answered by
+	 * window_ready, always, within 1.5 s. Called once per start, at the first command needing it. */
+	void (*window_map)(struct transport *transport);
+};
+
+/* What an operator wants to see of a connection; control threads, copied under no lock. */
+struct transport_status {
+	bool connected;
+	bool started;          /* both rings run */
+	uint64_t features;     /* virtio features acked */
+	uint64_t protocol_features;
+	uint64_t nb_connections;
+	uint64_t nb_bad_messages;
+	uint64_t nb_map_refused;
+};
+
+#endif

@@ -9,14 +9,14 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define CACHE_LINE_BYTES 64
-#define __cache_aligned  __attribute__((aligned(CACHE_LINE_BYTES)))
+#define CACHE_LINE_BYTES    64
+#define __cache_aligned     __attribute__((aligned(CACHE_LINE_BYTES)))
 #define __printf_like(f, a) __attribute__((format(printf, f, a)))
-#define __must_check     __attribute__((warn_unused_result))
+#define __must_check        __attribute__((warn_unused_result))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #if defined(__x86_64__) || defined(__i386__)
 #define cpu_relax() __builtin_ia32_pause()

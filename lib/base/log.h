@@ -3,7 +3,8 @@
  * Logging: one type per room, one sink for the process. Surprises are logged; paths are traced and
  * numbers are counted instead. Never on a hot path but for the rate-limited fault of a guest.
  *
- * A file says once LOG_TYPE_DEFINE(virtq) or LOG_TYPE_USE(virtq) and then log_warning(&log_virtq, ...).
+ * A file says once LOG_TYPE_DEFINE(virtq) or LOG_TYPE_USE(virtq) and then log_warning(&log_virtq,
+ * ...).
  */
 #ifndef VMEDIA_BASE_LOG_H
 #define VMEDIA_BASE_LOG_H
@@ -14,7 +15,13 @@
 
 #include "base/compiler.h"
 
-enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 struct log_type {
 	const char *name; /* "virtq" */
@@ -44,12 +51,12 @@ struct log_ratelimit {
 };
 bool log_ratelimit_pass(struct log_ratelimit *limit, uint32_t *suppressed);
 
-#define LOG_TYPE_DEFINE(room)                                                                      \
-	struct log_type log_##room = {#room, LOG_LEVEL_NOTICE, NULL};                              \
-	static void __attribute__((constructor)) log_##room##_register(void)                       \
-	{                                                                                          \
-		log_type_register(&log_##room);                                                    \
-	}                                                                                          \
+#define LOG_TYPE_DEFINE(room)                                                \
+	struct log_type log_##room = {#room, LOG_LEVEL_NOTICE, NULL};        \
+	static void __attribute__((constructor)) log_##room##_register(void) \
+	{                                                                    \
+		log_type_register(&log_##room);                              \
+	}                                                                    \
 	struct log_type log_##room
 #define LOG_TYPE_USE(room) extern struct log_type log_##room
 

@@ -44,9 +44,10 @@ struct ioctl_payload {
 		struct v4l2_decoder_cmd decoder_cmd;
 		struct v4l2_encoder_cmd encoder_cmd;
 	} arg;
-	uint32_t nb_planes; /* plane structs that came with a multi-planar buffer, 0..8 */
-	uint32_t nb_ctrls;  /* control structs that came with EXT_CTRLS, 0..1024 */
-	uint64_t user_pointer; /* planes / controls pointer as received: echoed, never followed */
+	uint32_t nb_planes;    /* plane structs that came with a multi-planar buffer, 0..8 */
+	uint32_t nb_ctrls;     /* control structs that came with EXT_CTRLS, 0..1024 */
+	uint64_t user_pointer; /* planes / controls pointer as received: echoed, never followed
+	                          (R-53) */
 	struct v4l2_plane planes[VIDEO_MAX_PLANES];
 	struct v4l2_ext_control *ctrls; /* room for IOCTL_MAX_CTRLS, given by the caller; or NULL */
 	struct iov_cursor sg; /* where the SG lists begin in the R-part; read with ioctl_sg_next */
@@ -56,10 +57,10 @@ struct ioctl_payload {
 const struct ioctl_desc *ioctl_lookup(uint32_t code);
 
 /*
- * Reads the payload of `desc` from `in`, which stands behind virtio_media_cmd_ioctl. `payload->ctrls`
- * is set by the caller. capacity: writable bytes of the chain behind the 8-byte response header.
- * 0 or a negative errno (-EINVAL: short input, capacity below the payload, counts out of range).
- * Nothing has side effects here, so a failure leaves none (R-50, R-51, R-56).
+ * Reads the payload of `desc` from `in`, which stands behind virtio_media_cmd_ioctl.
+ * `payload->ctrls` is set by the caller. capacity: writable bytes of the chain behind the 8-byte
+ * response header. 0 or a negative errno (-EINVAL: short input, capacity below the payload, counts
+ * out of range). Nothing has side effects here, so a failure leaves none (R-50, R-51, R-56).
  */
 int ioctl_decode(const struct ioctl_desc *desc, struct iov_cursor *in, size_t capacity,
 	struct ioctl_payload *payload);
@@ -69,8 +70,8 @@ int ioctl_decode(const struct ioctl_desc *desc, struct iov_cursor *in, size_t ca
  * Entries are checked: no zero length, no overflow, sum >= length (the last one is clamped).
  * Returns the number of entries, -EINVAL when the list is bad or missing, -E2BIG beyond max_sg.
  */
-int ioctl_sg_next(struct ioctl_payload *payload, uint64_t length,
-	struct virtio_media_sg_entry *sg, uint32_t max_sg);
+int ioctl_sg_next(struct ioctl_payload *payload, uint64_t length, struct virtio_media_sg_entry *sg,
+	uint32_t max_sg);
 
 /*
  * Writes header and payload to `out` (the whole W-part) and returns used.len. status: 0 or a

@@ -24,14 +24,18 @@
 
 #define REACTOR_NO_DEADLINE UINT64_MAX
 
-enum reactor_idle { REACTOR_POLL, REACTOR_ADAPTIVE, REACTOR_INTERRUPT };
+enum reactor_idle {
+	REACTOR_POLL,
+	REACTOR_ADAPTIVE,
+	REACTOR_INTERRUPT
+};
 
 struct reactor_config {
-	const char *name;       /* thread name, at most 15 bytes; offload gets "-o" appended */
-	int cpu;                /* CPU to pin to, or -1: not pinned (tests) */
+	const char *name; /* thread name, at most 15 bytes; offload gets "-o" appended */
+	int cpu;          /* CPU to pin to, or -1: not pinned (tests) */
 	enum reactor_idle idle;
-	uint32_t spin_us;       /* ADAPTIVE: how long to spin before sleeping; default 50 */
-	uint32_t budget_us;     /* work per pass; default 50 */
+	uint32_t spin_us;               /* ADAPTIVE: how long to spin before sleeping; default 50 */
+	uint32_t budget_us;             /* work per pass; default 50 */
 	void (*thread_init)(void *arg); /* on the reactor thread, before the first pass; or NULL */
 	void *thread_init_arg;
 };
@@ -43,7 +47,8 @@ struct poller;
 struct poller_ops {
 	/* Bounded, short. Returns the number of things done: 0 is idle. */
 	unsigned int (*poll)(struct poller *poller, uint64_t now_tsc);
-	/* About to sleep: ask the other side to kick. True: there is work all the same. May be NULL. */
+	/* About to sleep: ask the other side to kick. True: there is work all the same. May be
+	 * NULL. */
 	bool (*arm)(struct poller *poller);
 	/* Awake again: kicks are not wanted any more. May be NULL. */
 	void (*disarm)(struct poller *poller);
@@ -116,7 +121,7 @@ struct reactor_stats {
 	uint64_t nb_passes;
 	uint64_t nb_busy_passes;
 	uint64_t busy_tsc;
-	uint64_t idle_tsc;       /* spinning without work */
+	uint64_t idle_tsc; /* spinning without work */
 	uint64_t sleep_tsc;
 	uint64_t nb_sleeps;
 	uint64_t nb_over_budget; /* passes longer than twice the budget */

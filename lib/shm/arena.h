@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SHM_GRANULE_BYTES  65536u
+#define SHM_GRANULE_BYTES   65536u
 #define SHM_ARENA_MAX_BYTES (1ULL << 32)
 
 enum shm_page_size {
@@ -25,11 +25,11 @@ enum shm_page_size {
 };
 
 struct shm_arena_config {
-	const char *name;        /* for logs and /proc/PID/maps; the device's name */
-	uint64_t size_bytes;     /* rounded up to a power of two and a page; at most 4 GiB */
+	const char *name;    /* for logs and /proc/PID/maps; the device's name */
+	uint64_t size_bytes; /* rounded up to a power of two and a page; at most 4 GiB */
 	enum shm_page_size page;
-	const char *hugetlbfs;   /* a mounted hugetlbfs directory, or NULL: memfd */
-	bool no_access;          /* test option: PROT_NONE here; the device must not touch a pixel */
+	const char *hugetlbfs; /* a mounted hugetlbfs directory, or NULL: memfd */
+	bool no_access;        /* test option: PROT_NONE here; the device must not touch a pixel */
 };
 
 struct shm_range {

@@ -2,8 +2,8 @@
 /*
  * Which ranges the guest has mapped, and how often (virtio 1.4, 5.22.6.1.6-7). MMAP and MUNMAP are
  * arithmetic here, because the whole arena is one window of the front-end. A range lives while a
- * buffer or a mapping holds it: REQBUFS(0) and CLOSE orphan mapped buffers, MUNMAP ends them (R-92).
- * Owner thread only.
+ * buffer or a mapping holds it: REQBUFS(0) and CLOSE orphan mapped buffers, MUNMAP ends them
+ * (R-92). Owner thread only.
  */
 #ifndef VMEDIA_SHM_MAP_H
 #define VMEDIA_SHM_MAP_H
@@ -37,6 +37,7 @@ uint32_t shm_map_nb_windows(const struct shm_map *map);
 uint64_t shm_map_orphaned_bytes(const struct shm_map *map);
 
 /* Reset: all windows are gone. Calls freed() for every range that nothing holds any more. */
-void shm_map_reset(struct shm_map *map, void (*freed)(void *arg, const struct shm_range *range), void *arg);
+void shm_map_reset(
+	struct shm_map *map, void (*freed)(void *arg, const struct shm_range *range), void *arg);
 
 #endif

@@ -22,8 +22,8 @@
 #define TRANSPORT_CONFIG_BYTES 40
 
 /* Virtio features every transport offers (bits 28, 29, 32, 34) and vmm.md R5. */
-#define TRANSPORT_FEATURES                                                                         \
-	((1ULL << 28) /* INDIRECT_DESC */ | (1ULL << 29) /* EVENT_IDX */ |                         \
+#define TRANSPORT_FEATURES                                                 \
+	((1ULL << 28) /* INDIRECT_DESC */ | (1ULL << 29) /* EVENT_IDX */ | \
 		(1ULL << 32) /* VERSION_1 */ | (1ULL << 34) /* RING_PACKED */)
 
 struct transport; /* one per device */
@@ -42,19 +42,19 @@ struct transport_listener {
 	/* The driver is new: sessions, events, windows go. */
 	void (*reset)(void *device);
 
-	/* Not quiesced, any thread: the answer to window_map. 0: the arena is mapped at the front-end;
-	 * -ENOTSUP: it never will be on this connection; -EIO, -ETIMEDOUT. */
+	/* Not quiesced, any thread: the answer to window_map. 0: the arena is mapped at the
+	 * front-end; -ENOTSUP: it never will be on this connection; -EIO, -ETIMEDOUT. */
 	void (*window_ready)(void *device, int status);
 	/* Any time after creation, constant. */
 	void (*get_config)(void *device, uint8_t config[TRANSPORT_CONFIG_BYTES]);
 };
 
 struct transport_config {
-	const char *name;    /* the device's, for logs */
-	const char *path;    /* UNIX socket to listen on; or NULL with listen_fd */
-	int listen_fd;       /* an already listening socket (socket activation), or -1 */
+	const char *name;        /* the device's, for logs */
+	const char *path;        /* UNIX socket to listen on; or NULL with listen_fd */
+	int listen_fd;           /* an already listening socket (socket activation), or -1 */
 	uint16_t max_queue_size; /* commandq and eventq, announced nowhere, a bound; default 1024 */
-	int arena_fd;        /* SHM region 0, kept open by the device; or -1: no region */
+	int arena_fd;            /* SHM region 0, kept open by the device; or -1: no region */
 	uint64_t arena_bytes;
 };
 
@@ -67,16 +67,17 @@ struct transport_ops {
 		struct transport **transport);
 	/* Control thread. Quiesces, stops and disconnects first; no up-call afterwards. */
 	void (*destroy)(struct transport *transport);
-	/* Reactor thread, never blocks: map the whole arena at the front-end (SHMEM_MAP). Answered by
-	 * window_ready, always, within 1.5 s. Called once per start, at the first command needing it. */
+	/* Reactor thread, never blocks: map the whole arena at the front-end (SHMEM_MAP). Answered
+	 * by window_ready, always, within 1.5 s. Called once per start, at the first command
+	 * needing it. */
 	void (*window_map)(struct transport *transport);
 };
 
 /* What an operator wants to see of a connection; control threads, copied under no lock. */
 struct transport_status {
 	bool connected;
-	bool started;          /* both rings run */
-	uint64_t features;     /* virtio features acked */
+	bool started;      /* both rings run */
+	uint64_t features; /* virtio features acked */
 	uint64_t protocol_features;
 	uint64_t nb_connections;
 	uint64_t nb_bad_messages;

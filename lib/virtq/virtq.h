@@ -60,12 +60,12 @@ struct virtq_config {
 
 /* Why something of the guest was refused; single writer, read relaxed by telemetry. */
 struct virtq_stats {
-	uint64_t nb_chains;    /* taken */
-	uint64_t nb_used;      /* given back */
-	uint64_t nb_notified;  /* eventfd writes */
+	uint64_t nb_chains;     /* taken */
+	uint64_t nb_used;       /* given back */
+	uint64_t nb_notified;   /* eventfd writes */
 	uint64_t nb_suppressed; /* notifications the driver did not want */
-	uint64_t nb_bad_chain; /* returned with length 0: loop, range, order, nesting, size */
-	uint64_t nb_broken;    /* ring given up: avail index jumped, head index out of range */
+	uint64_t nb_bad_chain;  /* returned with length 0: loop, range, order, nesting, size */
+	uint64_t nb_broken;     /* ring given up: avail index jumped, head index out of range */
 };
 
 struct virtq {
@@ -86,14 +86,15 @@ struct virtq {
 	uint16_t avail_idx;     /* next to take (packed: slot) */
 	uint16_t avail_shadow;  /* split: avail.idx last read */
 	uint16_t used_idx;      /* next used entry to write (packed: slot) */
-	uint16_t used_flushed;  /* split: used.idx the driver sees; packed: slot of the held-back entry */
+	uint16_t used_flushed;  /* split: used.idx the driver sees; packed: slot of the held-back
+	                           entry */
 	uint16_t nb_unflushed;  /* pushed since the last flush */
 	uint16_t signalled_idx; /* EVENT_IDX: used index at the last notification decision */
 	bool avail_wrap;
 	bool used_wrap;
 	bool used_flushed_wrap;
 	bool signalled_valid;
-	uint16_t held_flags;    /* packed: flags of the first unflushed used descriptor */
+	uint16_t held_flags; /* packed: flags of the first unflushed used descriptor */
 	uint32_t mem_hint;
 	struct virtq_stats stats;
 } __cache_aligned;
@@ -114,7 +115,8 @@ unsigned int virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsi
 /* True when a chain is available. Reads the ring, takes nothing. */
 bool virtq_has_work(const struct virtq *vq);
 
-/* Gives a chain back: `written` bytes from the start of its W-part. Not visible before the flush. */
+/* Gives a chain back: `written` bytes from the start of its W-part. Not visible before the flush.
+ */
 void virtq_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written);
 
 /* Makes all pushed chains visible with one release store. Nothing to do is fine. */

@@ -29,8 +29,8 @@
 extern "C" {
 #endif
 
-#define VMEDIA_NB_IOCTLS 105 /* V4L2 ioctl numbers 0 .. 104 */
-#define VMEDIA_DEFER     1   /* an ioctl handler's "I will answer with vmedia_request_complete" */
+#define VMEDIA_NB_IOCTLS   105 /* V4L2 ioctl numbers 0 .. 104 */
+#define VMEDIA_DEFER       1   /* an ioctl handler's "I will answer with vmedia_request_complete" */
 #define VMEDIA_NO_DEADLINE UINT64_MAX
 
 struct vmedia_device;  /* one virtio device */
@@ -66,25 +66,31 @@ struct vmedia_buffer {
 
 TAILQ_HEAD(vmedia_buffer_list, vmedia_buffer);
 
-/* ---- What a backend says about itself --------------------------------------------------------- */
+/* ---- What a backend says about itself ---------------------------------------------------------
+ */
 
 /* One `key=value` of --device and of the config file; this table parses, checks and is --help. */
-enum vmedia_option_type { VMEDIA_OPTION_U32, VMEDIA_OPTION_CHOICE, VMEDIA_OPTION_BOOL, VMEDIA_OPTION_STRING };
+enum vmedia_option_type {
+	VMEDIA_OPTION_U32,
+	VMEDIA_OPTION_CHOICE,
+	VMEDIA_OPTION_BOOL,
+	VMEDIA_OPTION_STRING
+};
 
 struct vmedia_option {
 	const char *key;
-	const char *help;          /* one line; says the unit */
+	const char *help; /* one line; says the unit */
 	enum vmedia_option_type type;
-	size_t offset;             /* of the value in the device's private memory: uint32_t (U32, CHOICE:
-				    * its index, BOOL: 0 or 1) or const char * (STRING, lives on) */
-	uint32_t min, max;         /* U32 */
+	size_t offset;     /* of the value in the device's private memory: uint32_t (U32, CHOICE:
+	                    * its index, BOOL: 0 or 1) or const char * (STRING, lives on) */
+	uint32_t min, max; /* U32 */
 	const char *const *choices; /* CHOICE: NULL-terminated */
-	const char *value;         /* default, as text; NULL: 0 / NULL */
+	const char *value;          /* default, as text; NULL: 0 / NULL */
 };
 
 /* One pixel format a node offers, for capture, output or both. The sizes are those of S_FMT. */
 struct vmedia_format_desc {
-	uint32_t fourcc; /* V4L2_PIX_FMT_*, known to media/format */
+	uint32_t fourcc;                           /* V4L2_PIX_FMT_*, known to media/format */
 	uint32_t min_width, max_width, step_width; /* pixels */
 	uint32_t min_height, max_height, step_height;
 };
@@ -101,7 +107,8 @@ struct vmedia_ctrl_desc {
 
 /* What the node is; filled by create, constant afterwards. */
 struct vmedia_node {
-	uint32_t device_caps; /* V4L2_CAP_*: VIDEO_CAPTURE, VIDEO_OUTPUT or VIDEO_M2M, and STREAMING */
+	uint32_t device_caps; /* V4L2_CAP_*: VIDEO_CAPTURE, VIDEO_OUTPUT or VIDEO_M2M, and STREAMING
+	                       */
 	uint32_t device_type; /* VFL_TYPE_*: 0 video */
 	char card[32];        /* name shown by QUERYCAP; UTF-8, NUL within 32 */
 	const struct vmedia_format_desc *formats; /* for both directions */
@@ -125,18 +132,20 @@ struct vmedia_format {
 };
 
 /* Answers one ioctl. `arg` is the V4L2 struct, a private copy of the guest's, zero where the guest
- * gave nothing; on success it goes back as the answer. Returns 0, a negative errno or VMEDIA_DEFER. */
+ * gave nothing; on success it goes back as the answer. Returns 0, a negative errno or VMEDIA_DEFER.
+ */
 typedef int vmedia_ioctl_fn(
 	struct vmedia_session *session, struct vmedia_request *request, void *arg);
 
 struct vmedia_backend_ops {
-	const char *name;    /* backend=NAME */
-	const char *summary; /* one line for --help */
+	const char *name;                    /* backend=NAME */
+	const char *summary;                 /* one line for --help */
 	const struct vmedia_option *options; /* ends with a NULL key; or NULL */
 	size_t device_bytes;  /* private memory per device, zeroed, then options are stored */
 	size_t session_bytes; /* private memory per session, zeroed */
 
-	/* Control thread. create fills the node. destroy: no session is left. May be NULL: destroy. */
+	/* Control thread. create fills the node. destroy: no session is left. May be NULL: destroy.
+	 */
 	int (*create)(struct vmedia_device *device, struct vmedia_node *node);
 	void (*destroy)(struct vmedia_device *device);
 
@@ -144,35 +153,39 @@ struct vmedia_backend_ops {
 	int (*open)(struct vmedia_session *session);
 	void (*close)(struct vmedia_session *session);
 
-	/* By V4L2 number (_IOC_NR). Absent: ioctl_default, else the core's answer, else ENOTTY. The core
-	 * answers formats, parm, inputs/outputs, buffers, controls and events from the node. */
+	/* By V4L2 number (_IOC_NR). Absent: ioctl_default, else the core's answer, else ENOTTY. The
+	 * core answers formats, parm, inputs/outputs, buffers, controls and events from the node.
+	 */
 	vmedia_ioctl_fn *ioctl[VMEDIA_NB_IOCTLS];
 	vmedia_ioctl_fn *ioctl_default; /* for backends that forward everything */
 
 	/* Optional: a control got a new, checked value. */
 	int (*set_ctrl)(struct vmedia_device *device, uint32_t id, int32_t value);
 
-	/* Streaming. buf_queue hands a buffer over, also before start_streaming. stop_streaming: forget
-	 * all buffers of that type; the core takes them back. */
+	/* Streaming. buf_queue hands a buffer over, also before start_streaming. stop_streaming:
+	 * forget all buffers of that type; the core takes them back. */
 	void (*buf_queue)(struct vmedia_session *session, struct vmedia_buffer *buffer);
 	int (*start_streaming)(struct vmedia_session *session, uint32_t type);
 	void (*stop_streaming)(struct vmedia_session *session, uint32_t type);
 
 	/* Each pass; short. Returns the TSC when it wants to be called again at the latest (now or
-	 * earlier: it did something and may have more), VMEDIA_NO_DEADLINE if only input wakes it. */
+	 * earlier: it did something and may have more), VMEDIA_NO_DEADLINE if only input wakes it.
+	 */
 	uint64_t (*poll)(struct vmedia_device *device, uint64_t now_tsc);
-	/* Long work in slices, asked for by vmedia_work_queue(): stop at until_tsc. True: finished. */
+	/* Long work in slices, asked for by vmedia_work_queue(): stop at until_tsc. True: finished.
+	 */
 	bool (*work)(struct vmedia_device *device, uint64_t until_tsc);
 };
 
-/* ---- What a backend may call; all on the device's reactor unless said ------------------------- */
+/* ---- What a backend may call; all on the device's reactor unless said -------------------------
+ */
 
 /* Registers a backend. Use VMEDIA_BACKEND_REGISTER at file scope. */
 void vmedia_backend_register(const struct vmedia_backend_ops *ops);
-#define VMEDIA_BACKEND_REGISTER(ops)                                                               \
-	static void __attribute__((constructor)) register_backend_##ops(void)                      \
-	{                                                                                          \
-		vmedia_backend_register(&(ops));                                                   \
+#define VMEDIA_BACKEND_REGISTER(ops)                                          \
+	static void __attribute__((constructor)) register_backend_##ops(void) \
+	{                                                                     \
+		vmedia_backend_register(&(ops));                              \
 	}
 
 /* Private memory; any thread. */
@@ -196,8 +209,14 @@ void vmedia_work_cancel(struct vmedia_device *device);
 void vmedia_request_complete(struct vmedia_request *request, int status);
 
 /* A period without a frame, by cause; counted per device and shown (see docs/glossary.md). */
-enum vmedia_missed { VMEDIA_MISSED_NO_BUFFER, VMEDIA_MISSED_LATE_RENDER, VMEDIA_MISSED_LATE_REACTOR, VMEDIA_NB_MISSED };
-void vmedia_frame_missed(struct vmedia_device *device, enum vmedia_missed cause, uint32_t nb_periods);
+enum vmedia_missed {
+	VMEDIA_MISSED_NO_BUFFER,
+	VMEDIA_MISSED_LATE_RENDER,
+	VMEDIA_MISSED_LATE_REACTOR,
+	VMEDIA_NB_MISSED
+};
+void vmedia_frame_missed(
+	struct vmedia_device *device, enum vmedia_missed cause, uint32_t nb_periods);
 /* Periods counted so far, per cause. */
 uint64_t vmedia_missed(const struct vmedia_device *device, enum vmedia_missed cause);
 

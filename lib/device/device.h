@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One virtio-media device: what the control room creates and looks at. See internal.h for the
+ * inside.
+ */
+#ifndef VMEDIA_DEVICE_DEVICE_H
+#define VMEDIA_DEVICE_DEVICE_H
+
+#include <stdint.h>
+
+#include "reactor/reactor.h"
+#include "shm/arena.h"
+#include "stats/hist.h"
+#include "transport/transport.h"
+#include "vmedia/backend.h"
+
+/* A backend option as text, from --device or the config file. */
+struct device_option {
+	const char *key;
+	const char *value;
+};
+
+/* What one guest may make the device hold (S-14). 0: the default in brackets. */
+struct device_quota {
+	uint32_t max_sessions;      /* [256], a power of two at most 65536 */
+	uint32_t max_windows;       /* live mappings, orphans included [1024] */
+	uint32_t max_subscriptions; /* per session [64] */
+	uint64_t max_session_bytes; /* buffer bytes of one session [the arena] */
+};
+
+struct device_config {
+	const char *name; /* unique in the process; copied */
+	const struct vmedia_backend_ops *backend;
+	const struct device_option *options; /* for the backend; unknown keys were refused before */
+	uint32_t nb_options;
+	struct reactor *reactor;
+	/* Arena: size_bytes 0 takes default buffers (32) × the default format's size, rounded up.
+	 */
+	struct shm_arena_config arena;
+	struct device_quota quota;
+	uint32_t deadline_ms; /* a deferred command is answered by then [2000] */
+	uint32_t drain_ms;    /* longest wait for events in flight at STREAMOFF … [200] (T-11) */
+	uint32_t pass_commands; /* commands taken per pass [32] */
+	const struct transport_ops *transport;
+	struct transport_config transport_config; /* name, arena_* are filled in by device_create */
+};
+
+/* Control thread. 0 or a negative errno; what was wrong is in the log. */
+int device_create(const struct device_config *config, struct vmedia_device **device);
+/* Control thread, while the reactor runs. Disconnects the front-end, closes all sessions. */
+void device_destroy(struct vmedia_device *device);
+
+/* The listener that device_create hands to the transport (tests drive it through loopback). */
+extern const struct transport_listener device_listener;
+struct transport *device_transport(struct vmedia_device *device);
+struct reactor *device_reactor(const struct vmedia_device *device);
+struct shm_arena *device_arena(const struct vmedia_device *device);
+
+/* Numbers; single writer (the reactor), read relaxed by any thread. */
+#define DEVICE_COUNTERS(X)                                                          \
+	X(nb_commands, "commands answered")                                         \
+	X(nb_failed, "commands answered with an errno")                             \
+	X(nb_malformed, "chains refused before they were a command")                \
+	X(nb_deferred, "commands answered later")                                   \
+	X(nb_timed_out, "deferred commands answered by the deadline")               \
+	X(nb_sessions, "sessions opened")                                           \
+	X(nb_frames, "buffers done")                                                \
+	X(nb_cancelled, "buffers taken back by STREAMOFF, REQBUFS, CLOSE or reset") \
+	X(nb_events, "events published")                                            \
+	X(nb_event_starved, "passes in which events waited for a descriptor")       \
+	X(nb_event_too_small, "event descriptors too small, returned empty")        \
+	X(nb_missed_no_buffer, "periods missed: no queued buffer")                  \
+	X(nb_missed_late_render, "periods missed: rendering took too long")         \
+	X(nb_missed_late_reactor, "periods missed: the reactor came late")          \
+	X(bytes_copied, "pixel bytes copied")                                       \
+	X(nb_quota, "requests refused by a quota")                                  \
+	X(nb_resets, "device resets")
+
+struct device_counters {
+#define X(name, help) uint64_t name;
+	DEVICE_COUNTERS(X)
+#undef X
+};
+
+struct device_stats {
+	struct device_counters counters;
+	uint32_t open_sessions;
+	uint32_t pending_events;
+	bool started;
+	bool broken;
+	struct shm_arena_usage arena;
+};
+void device_stats(const struct vmedia_device *device, struct device_stats *stats);
+/* Seen available → published, in TSC ticks, of commands; and done → published, of frames. Live;
+ * copy with hist_snapshot. */
+const struct hist *device_command_hist(const struct vmedia_device *device);
+const struct hist *device_frame_hist(const struct vmedia_device *device);
+void device_hists_reset(struct vmedia_device *device);
+
+/* By name, NULL if there is none; and all of them, in order of registration. */
+const struct vmedia_backend_ops *backend_find(const char *name);
+const struct vmedia_backend_ops *backend_next(const struct vmedia_backend_ops *previous);
+/* Checks one option without storing it. -EINVAL: *why says what is allowed. */
+int backend_option_check(const struct vmedia_backend_ops *backend, const char *key,
+	const char *value, char *why, size_t why_bytes);
+
+#endif

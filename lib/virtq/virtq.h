@@ -86,29 +86,36 @@ struct virtq {
 	uint16_t avail_idx;     /* next to take (packed: slot) */
 	uint16_t avail_shadow;  /* split: avail.idx last read */
 	uint16_t used_idx;      /* next used entry to write (packed: slot) */
-	uint16_t used_flushed;  /* split: used.idx the driver sees; packed: slot of the held-back
-	                           entry */
+	uint16_t used_flushed;  /* split: used.idx the driver sees; packed: slot held back */
 	uint16_t nb_unflushed;  /* pushed since the last flush */
-	uint16_t signalled_idx; /* EVENT_IDX: used index at the last notification decision */
+	uint16_t signalled_idx; /* EVENT_IDX: used position at the last notification decision */
 	bool avail_wrap;
 	bool used_wrap;
 	bool used_flushed_wrap;
 	bool signalled_valid;
+	bool unsignalled;    /* something was flushed since the last notification decision */
 	uint16_t held_flags; /* packed: flags of the first unflushed used descriptor */
 	uint32_t mem_hint;
 	struct virtq_stats stats;
 } __cache_aligned;
 
-/* Starts the ring; mem stays the caller's and outlives the ring. -EINVAL: size or
- * alignment. Kicks are suppressed from the start; what is in the ring already is seen. */
+/*
+ * Starts the ring; mem stays the caller's and outlives the ring. *vq is all zero before its first
+ * start; statistics go on over a restart. -EINVAL: size, alignment, base, or started already.
+ * Kicks are suppressed from the start; what is in the ring already is seen.
+ */
 int virtq_start(struct virtq *vq, const struct virtq_config *config, const struct guest_mem *mem);
 
-/* Stops it and returns the base for GET_VRING_BASE (coding of avail_base). Safe when stopped. */
+/*
+ * Stops it and returns the base for GET_VRING_BASE (coding of avail_base). What was pushed is
+ * flushed, so nothing is lost that the base counts as taken. Safe when stopped.
+ */
 uint16_t virtq_stop(struct virtq *vq);
 
 /*
  * Takes up to nb (at most VIRTQ_BURST) chains into chains[0..]; returns how many. Bad chains are
- * returned to the driver at once and not counted in the result. 0 when stopped or broken.
+ * pushed with length 0 at once and not counted in the result, so flush and notify also after a
+ * pop of 0. Returns 0 when stopped or broken.
  */
 unsigned int virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);
 

@@ -12,6 +12,7 @@
 #define VMEDIA_SHM_ARENA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SHM_GRANULE_BYTES   65536u
@@ -40,8 +41,10 @@ struct shm_range {
 struct shm_arena;
 
 /*
- * 0, -EINVAL, -ENOMEM (not enough huge pages: the log names how many are missing and the command
- * that provides them) or another errno. Control thread.
+ * 0, -EINVAL, -ENOMEM (not enough huge pages: the log names how many are needed and free and the
+ * command that provides them), -ENOTSUP (no pages of that size on this kernel) or another errno.
+ * The memory is sealed against resizing unless it is a file of a hugetlbfs mount, which cannot be.
+ * Control thread.
  */
 int shm_arena_create(const struct shm_arena_config *config, struct shm_arena **arena);
 void shm_arena_destroy(struct shm_arena *arena);
@@ -55,13 +58,22 @@ void *shm_arena_addr(const struct shm_arena *arena, uint32_t offset);
 
 /* Owner thread. -ENOMEM: no free run of granules that long; -EINVAL: length 0 or over the size. */
 int shm_range_alloc(struct shm_arena *arena, uint32_t length, struct shm_range *range);
-/* Owner thread. The granules are dirty from now on and are zeroed before their next use. */
+/* Owner thread. The next commit of these granules zeroes them. A range that is not allocated is
+ * logged and nothing happens. */
 void shm_range_free(struct shm_arena *arena, const struct shm_range *range);
 
-/* Offload. Backs the range with pages and zeroes it to its granule end (R-95). -ENOMEM. */
+/*
+ * Offload, by whoever holds the range. Backs it with pages and zeroes it to its granule end (R-95);
+ * fills our page tables, so that the first writer does not fault. -ENOMEM: no memory; the range is
+ * then still allocated and to be punched and freed.
+ */
 int shm_range_commit(struct shm_arena *arena, const struct shm_range *range);
-/* Offload, after shm_range_free was decided and before it is called: gives pages back where that
- * is safe (4 KiB arenas; 2 MiB pages wholly inside the range). Never fails. */
+/*
+ * Offload, after shm_range_free was decided and before it is called: gives pages back where that
+ * is safe, which is in 4 KiB arenas. Never fails. Huge pages are kept: a punched one loses its
+ * reservation, any process may take it, and the next touch of the guest then is a SIGBUS of its
+ * VMM; reserved again at once it would be of no use to anybody else.
+ */
 void shm_range_punch(struct shm_arena *arena, const struct shm_range *range);
 
 struct shm_arena_usage {
@@ -77,5 +89,12 @@ void shm_arena_usage(const struct shm_arena *arena, struct shm_arena_usage *usag
  * thread). -ENOTSUP: no such page size here.
  */
 int64_t shm_hugepages_free(uint32_t page_bytes);
+
+/*
+ * One line for a human, without a newline: "need 40 huge pages of 2 MiB, 8 free: set
+ * vm.nr_hugepages=40 (sysctl -w vm.nr_hugepages=40)". 256 bytes are always enough. For the sum
+ * over several devices; shm_arena_create logs it by itself.
+ */
+void shm_hugepages_advice(uint32_t page_bytes, uint64_t nb_needed, char *text, size_t text_bytes);
 
 #endif

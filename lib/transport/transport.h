@@ -26,7 +26,12 @@
 	((1ULL << 28) /* INDIRECT_DESC */ | (1ULL << 29) /* EVENT_IDX */ | \
 		(1ULL << 32) /* VERSION_1 */ | (1ULL << 34) /* RING_PACKED */)
 
-struct transport; /* one per device */
+struct transport_ops;
+
+/* One per device; the first member of what each implementation allocates. */
+struct transport {
+	const struct transport_ops *ops;
+};
 
 /* Up-calls: transport (F3) → device (F4). Transport's thread only; never concurrently. */
 struct transport_listener {

@@ -56,6 +56,9 @@ struct virtq_config {
 	uint16_t avail_base; /* next chain to take; packed: bits 0-14 slot, bit 15 wrap counter */
 	uint16_t used_base;  /* next used entry to write; same coding */
 	int callfd;          /* eventfd, not owned; -1: the driver polls */
+	/* Not used by virtq: the driver's kicks, watched by the device while it sleeps. Not owned,
+	 * valid from ring_start to ring_stop; -1: the driver expects polling. */
+	int kickfd;
 };
 
 /* Why something of the guest was refused; single writer, read relaxed by telemetry. */

@@ -62,33 +62,38 @@ struct poller {
 	bool added;
 };
 
-/* Long work in slices; first come, first served. */
+/* Long work in slices; first come, first served. Memory is the caller's. */
 struct work {
-	/* Runs until done or until_tsc. True when done: it is off the list before this is called
-	 * again and may be queued anew from within. */
+	/* Runs until done or until_tsc. True when done. It is off the list while it runs: it may
+	 * queue itself anew, cancel itself or, when it returns true, free itself. */
 	bool (*run)(struct work *work, uint64_t until_tsc);
 	TAILQ_ENTRY(work) link;
 	bool queued;
 };
 
-/* A job for the offload thread: run() there, then done() on the reactor. The memory is the
- * caller's and lives until done(). Jobs of one reactor run one after the other, in order. */
-struct offload_job {
-	void (*run)(struct offload_job *job);
-	void (*done)(struct offload_job *job);
-	struct reactor *reactor; /* the reactor's */
-	STAILQ_ENTRY(offload_job) link;
-};
-
-/* A message. The memory is the sender's and is free for reuse once fn was called. */
+/* A message. The memory is the sender's and is free for reuse from the moment fn
+ * is called. */
 struct reactor_msg {
 	void (*fn)(void *arg);
 	void *arg;
 	struct reactor_msg *next; /* the reactor's */
 };
 
-/* Control thread. create starts nothing; start returns when the thread runs pinned, or a negative
- * errno (-EINVAL: no such CPU). stop lets queued messages and offload jobs finish, then joins. */
+/* A job for the offload thread: run() there, then done() on the reactor. The memory is the
+ * caller's and lives until done(), which may free it. Jobs of one reactor run one after the other,
+ * in order. */
+struct offload_job {
+	void (*run)(struct offload_job *job);
+	void (*done)(struct offload_job *job);
+	struct reactor *reactor; /* the reactor's, and what follows */
+	struct reactor_msg msg;
+};
+
+/* Control thread. create starts nothing. start returns when the thread runs pinned, or a negative
+ * errno (-EINVAL: no such CPU); all signals but faults are blocked on that thread. stop lets queued
+ * messages and offload jobs finish, then joins: no poller and no work is called any more, and what
+ * is still added or queued stays so. It does the same for a reactor that reactor_pass drove.
+ * destroy stops first; NULL is fine. */
 int reactor_create(const struct reactor_config *config, struct reactor **reactor);
 int reactor_start(struct reactor *reactor);
 void reactor_stop(struct reactor *reactor);
@@ -100,19 +105,24 @@ unsigned int reactor_pass(struct reactor *reactor);
 
 /* Any thread. Lock-free, in order per sender; wakes a sleeping reactor. */
 void reactor_send(struct reactor *reactor, struct reactor_msg *msg);
-/* Any thread but the reactor's: sends and waits until fn was called. Not for the hot path. */
+/* Any thread but the reactor's: sends and waits until fn was called. Not for the hot path. While
+ * nobody owns the reactor (before start, after stop) fn is called at once by the caller. */
 void reactor_call(struct reactor *reactor, void (*fn)(void *arg), void *arg);
 bool reactor_is_current(const struct reactor *reactor);
 
-/* Reactor thread. */
+/* Reactor thread, at any time but in arm, disarm and deadline. A poller may delete itself or any
+ * other; adding what is added and deleting what is not does nothing, the same for work. A job
+ * given to reactor_offload cannot be taken back. */
 void reactor_poller_add(struct reactor *reactor, struct poller *poller);
 void reactor_poller_del(struct reactor *reactor, struct poller *poller);
 void reactor_work_queue(struct reactor *reactor, struct work *work);
 void reactor_work_cancel(struct reactor *reactor, struct work *work);
 void reactor_offload(struct reactor *reactor, struct offload_job *job);
 
-/* Any thread. The fd's becoming readable ends a sleep; it is read (drained) on wake-up when
- * `drain`. Unwatch before closing it. */
+/* Any thread. The fd's becoming readable ends a sleep. With `drain` (eventfds, kicks) that happens
+ * once per write to the fd, which is never read: it may be shared with a front-end that must not be
+ * able to block us. Without, for as long as it is readable: a poller has to empty it. Unwatch
+ * before closing it. Errors as epoll_ctl: -EEXIST when watched already. */
 int reactor_watch(struct reactor *reactor, int fd, bool drain);
 void reactor_unwatch(struct reactor *reactor, int fd);
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shared by the files of this room.
+ *
+ *   reactor.c  the pass and the loop (HOT)      message.c  the inbox (HOT)
+ *   idle.c     when and how to sleep            offload.c  the helper thread
+ *   thread.c   create, start, stop, CPUs
+ *
+ * The sleep protocol (Dekker's): a sender publishes, then looks at `sleeping`; the reactor
+ * publishes `sleeping`, then looks at the inbox. All four accesses are seq_cst, so at least one of
+ * the two sees the other. Operations rather than fences, because ThreadSanitizer knows no fences.
+ */
+#ifndef VMEDIA_REACTOR_INTERNAL_H
+#define VMEDIA_REACTOR_INTERNAL_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "base/compiler.h"
+#include "reactor/reactor.h"
+
+#define REACTOR_NAME_BYTES 16
+
+/* Many producers, one consumer. A stack that the consumer takes as a whole and turns round: the
+ * order of each sender is kept, a batch has an end, and no producer can hold up the consumer. */
+struct msg_queue {
+	_Atomic(struct reactor_msg *) head;
+};
+
+void msg_queue_push(struct msg_queue *queue, struct reactor_msg *msg);
+/* Consumer: everything queued, oldest first, linked by next. NULL: nothing. */
+struct reactor_msg *msg_queue_take(struct msg_queue *queue);
+
+/* One load of a line that only a sender dirties. */
+static inline bool
+msg_queue_empty(struct msg_queue *queue)
+{
+	return atomic_load_explicit(&queue->head, memory_order_relaxed) == NULL;
+}
+
+struct reactor {
+	/* Touched by others. */
+	struct msg_queue inbox __cache_aligned;
+	_Atomic bool sleeping;
+
+	/* The owner's. */
+	TAILQ_HEAD(poller_list, poller) pollers __cache_aligned;
+	struct poller *next_poller; /* of the walk in progress; poller_del moves it on */
+	TAILQ_HEAD(work_list, work) works;
+	struct work *running; /* the work being run; cancel clears it */
+	uint64_t budget_tsc;
+	uint64_t spin_tsc; /* 0 unless ADAPTIVE */
+	uint64_t min_sleep_tsc;
+	enum reactor_idle idle;
+	bool stopping;
+	unsigned int nb_jobs; /* offload jobs not done yet */
+	int epoll_fd;
+	int wake_fd;
+	struct reactor_stats stats;
+
+	/* The offload thread's inbox: jobs are messages, too. */
+	struct msg_queue jobs __cache_aligned;
+	sem_t nb_jobs_queued;
+	pthread_t offload_thread;
+	bool offload_started;
+
+	/* Control. */
+	char name[REACTOR_NAME_BYTES] __cache_aligned;
+	int cpu;
+	void (*thread_init)(void *arg);
+	void *thread_init_arg;
+	pthread_t thread;
+	bool started;
+	sem_t ready;
+	int start_status;
+	_Atomic int tid;
+	_Atomic(const char *) owner; /* a token of the thread; NULL: nobody */
+};
+
+/* Single writer, so a plain sum; the store is one that other threads may read. */
+static inline void
+stat_add(uint64_t *stat, uint64_t n)
+{
+	__atomic_store_n(stat, *stat + n, __ATOMIC_RELAXED);
+}
+
+static inline void
+stat_max(uint64_t *stat, uint64_t n)
+{
+	if (n > *stat) {
+		__atomic_store_n(stat, n, __ATOMIC_RELAXED);
+	}
+}
+
+/* Passes until a message sets `stopping`. */
+void reactor_loop(struct reactor *reactor);
+/* Calls all messages queued now. Returns how many. */
+unsigned int reactor_messages_run(struct reactor *reactor);
+/* Messages and offload jobs only, until there are none. */
+void reactor_finish(struct reactor *reactor);
+
+/* Sleeps unless there is a reason not to. Returns the TSC now, or 0 when it did not sleep. */
+uint64_t reactor_sleep(struct reactor *reactor, uint64_t now_tsc);
+/* Until a message comes, whatever pollers say. */
+void reactor_sleep_for_message(struct reactor *reactor);
+
+/* Makes the calling thread the owner. */
+void reactor_own(struct reactor *reactor);
+
+/* 0 or a negative errno. Starting what runs and stopping what does not are no errors. */
+int offload_start(struct reactor *reactor);
+void offload_stop(struct reactor *reactor);
+
+/* Creates a thread with all signals blocked but those of its own faults. */
+int thread_create(pthread_t *thread, void *(*fn)(void *arg), void *arg);
+/* What the process may run on, without CPUs of reactors where that leaves any. */
+void thread_helper_cpus(cpu_set_t *cpus);
+
+#endif

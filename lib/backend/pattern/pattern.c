@@ -9,6 +9,7 @@
 
 #include "backend/pattern/render.h"
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "base/util.h"
 #include "media/pacer.h"
 #include "vmedia/backend.h"

@@ -149,6 +149,26 @@ virtq_packed_has_work(const struct virtq *vq)
 	return look(vq, &flags);
 }
 
+uint16_t
+virtq_packed_nb_available(const struct virtq *vq, uint16_t max)
+{
+	const struct vring_packed_desc *ring = vq->desc;
+	uint16_t slot = vq->avail_idx;
+	bool wrap = vq->avail_wrap;
+	uint16_t nb = 0;
+
+	while (nb < max && nb < vq->size) {
+		uint16_t flags = __atomic_load_n(&ring[slot].flags, __ATOMIC_ACQUIRE);
+
+		if (!!(flags & PACKED_AVAIL) != wrap || !!(flags & PACKED_USED) == wrap) {
+			break;
+		}
+		advance(vq, &slot, &wrap, 1);
+		nb++;
+	}
+	return nb;
+}
+
 void
 virtq_packed_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written)
 {

@@ -79,6 +79,8 @@ unsigned int virtq_packed_pop_burst(struct virtq *vq, struct virtq_chain **chain
 
 bool virtq_split_has_work(const struct virtq *vq);
 bool virtq_packed_has_work(const struct virtq *vq);
+uint16_t virtq_split_nb_available(const struct virtq *vq, uint16_t max);
+uint16_t virtq_packed_nb_available(const struct virtq *vq, uint16_t max);
 
 void virtq_split_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written);
 void virtq_packed_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written);

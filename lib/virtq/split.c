@@ -136,6 +136,15 @@ virtq_split_has_work(const struct virtq *vq)
 	       __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE) != vq->avail_idx;
 }
 
+uint16_t
+virtq_split_nb_available(const struct virtq *vq, uint16_t max)
+{
+	const struct vring_avail *avail = vq->driver;
+	uint16_t nb = __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE) - vq->avail_idx;
+
+	return MIN(nb, max);
+}
+
 void
 virtq_split_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written)
 {

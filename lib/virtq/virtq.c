@@ -74,6 +74,15 @@ virtq_has_work(const struct virtq *vq)
 	return vq->packed ? virtq_packed_has_work(vq) : virtq_split_has_work(vq);
 }
 
+uint16_t
+virtq_nb_available(const struct virtq *vq, uint16_t max)
+{
+	if (!usable(vq)) {
+		return 0;
+	}
+	return vq->packed ? virtq_packed_nb_available(vq, max) : virtq_split_nb_available(vq, max);
+}
+
 void
 virtq_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written)
 {

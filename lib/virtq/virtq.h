@@ -125,6 +125,10 @@ unsigned int virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsi
 /* True when a chain is available. Reads the ring, takes nothing. */
 bool virtq_has_work(const struct virtq *vq);
 
+/* How many chains are available, counted up to max; packed: descriptors, as a chain's length is not
+ * known before it is taken. Reads the ring, takes nothing. */
+uint16_t virtq_nb_available(const struct virtq *vq, uint16_t max);
+
 /* Gives a chain back: `written` bytes from the start of its W-part. Not visible before the flush.
  */
 void virtq_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written);

@@ -27,31 +27,61 @@
 #include "virtq/virtq.h"
 
 #define DEVICE_NB_REQUESTS 64 /* commands in flight; a driver with more waits in its ring */
+#define DEVICE_NB_SPARES   4  /* EXT_CTRLS that can be deferred at a time; more: EBUSY */
 #define DEVICE_COMMANDQ    0
 #define DEVICE_EVENTQ      1
 
+/*
+ * FREE → POPPED → answered → FREE, or POPPED → DEFERRED → answered. A deferred request whose
+ * deadline passes before its owner completes it is answered -EIO and stays EXPIRED, out of use,
+ * until the owner does complete it: so a `struct vmedia_request *` never means another command.
+ * Whoever returns VMEDIA_DEFER therefore completes exactly once, always.
+ */
 enum request_state {
 	REQUEST_FREE,
 	REQUEST_POPPED,
-	REQUEST_DEFERRED
+	REQUEST_BLOCKED,  /* not begun: an earlier command of its session is not finished */
+	REQUEST_DEFERRED, /* somebody will call vmedia_request_complete */
+	REQUEST_WINDOW,   /* MMAP, not begun: the window is on its way */
+	REQUEST_DRAINING, /* carried out; the answer waits for the driver to take events (T-11) */
+	REQUEST_EXPIRED /* answered by the deadline or gone by reset; its owner has not completed */
+};
+
+/* The fixed part of a command, copied once. */
+union request_cmd {
+	struct virtio_media_cmd_header hdr;
+	struct virtio_media_cmd_close close;
+	struct virtio_media_cmd_ioctl ioctl;
+	struct virtio_media_cmd_mmap mmap;
+	struct virtio_media_cmd_munmap munmap;
 };
 
 /* One command: a slot of the device's pool, last freed first used so that it stays in the cache. */
 struct vmedia_request {
 	struct vmedia_device *device;
-	struct vmedia_session *session; /* NULL before it is known */
+	struct vmedia_session *session; /* NULL: the command has none */
 	const struct ioctl_desc *desc;  /* ioctls */
 	enum request_state state;
 	bool blocking;         /* deferred: later commands of this session wait for it */
-	uint64_t seen_tsc;     /* popped */
+	bool stale;            /* its memory went away: comes back with length 0, nothing written */
+	uint64_t seen_tsc;     /* the pass that took it began */
 	uint64_t deadline_tsc; /* deferred */
-	TAILQ_ENTRY(vmedia_request) link; /* free, deferred or waiting list */
-	uint32_t
-		generation; /* counts uses of the slot: tells a late job that its request is gone */
+	uint64_t drain_event;  /* DRAINING: number of the last event to wait for */
+	struct iov_cursor in;  /* behind the fixed part */
+	union request_cmd cmd;
+	TAILQ_ENTRY(vmedia_request) link; /* of the list its state says */
 	struct ioctl_payload payload;
 	struct virtq_chain chain;
 };
 TAILQ_HEAD(request_list, vmedia_request);
+
+/* Whether somebody still waits for the answer. A job that comes back late looks here first and
+ * then undoes what it did, before it calls vmedia_request_complete all the same. */
+static inline bool
+request_is_alive(const struct vmedia_request *request)
+{
+	return request->state == REQUEST_DEFERRED;
+}
 
 /* A node context: format and interval. One per device, or per session on m2m nodes. */
 struct context {
@@ -75,9 +105,12 @@ struct vmedia_session {
 	struct vmedia_device *device;
 	struct bufq queues[2];  /* DEVICE_CAPTURE, DEVICE_OUTPUT; type 0: the node has none */
 	struct context context; /* m2m nodes; others use the device's */
-	bool closing;           /* only CLOSE is left, or it is under way */
+	bool closing;           /* closed for the guest; stays until its last job came back */
 	uint32_t nb_blocking;   /* deferred requests that later commands of the session wait for */
+	uint32_t nb_jobs;       /* requests DEFERRED or EXPIRED: their owners still refer to us */
 	struct request_list waiting; /* those later commands, in order */
+	uint64_t last_event;         /* number of its newest published event, see nb_published */
+	uint32_t event_sequence;     /* of V4L2 events */
 	uint64_t bytes;              /* of live buffers, against the quota */
 	uint32_t nb_subscriptions;
 	struct subscription *subscriptions; /* quota.max_subscriptions slots */
@@ -95,21 +128,33 @@ struct vmedia_device {
 	/* every pass */
 	struct poller poller;
 	bool running; /* not quiesced */
-	bool destroying;
+	bool quiescing;
 	const struct vmedia_backend_ops *backend;
 	uint64_t backend_due_tsc;   /* next backend poll */
-	uint64_t next_deadline_tsc; /* earliest of the deferred requests' and drains' */
+	uint64_t next_deadline_tsc; /* earliest of deferred, window and draining requests */
 	struct pending_list pending;
 	uint32_t nb_pending;
+	uint32_t pass_commands;
+	uint32_t nb_unpublished; /* answers pushed since the last flush of the commandq */
+	uint32_t first_free;     /* free slots: free_chains[first_free .. DEVICE_NB_REQUESTS - 1] */
+	struct virtq_chain *free_chains[DEVICE_NB_REQUESTS];
 	struct virtq vqs[TRANSPORT_NB_QUEUES];
-	struct request_list free_requests;
-	struct request_list deferred;
-	uint32_t nb_deferred;
 	uint32_t session_mask;
 	struct vmedia_session **session_table; /* by id & session_mask: no search */
 	struct device_counters counters;
+	uint64_t unpublished_tsc[DEVICE_NB_REQUESTS]; /* seen_tsc of those answers */
 	/* now and then */
+	struct request_list deferred; /* each list by deadline, earliest first */
+	struct request_list window_waiting;
+	struct request_list draining;
+	uint32_t nb_deferred;    /* in the three lists */
+	uint64_t nb_published;   /* events, ever; an event's number is the value after it */
+	uint64_t nb_event_slots; /* eventq: chains available before the first event of a start */
+	uint64_t published_base; /* nb_published at that start */
+	uint64_t taken_base;     /* chains taken from the eventq before that start */
+	struct virtq_chain event_chain;
 	struct session_list sessions;
+	struct session_list free_sessions; /* kept for the next OPEN */
 	uint32_t nb_open_sessions;
 	uint32_t next_session_id;        /* from 1; never reissued before it wraps */
 	struct vmedia_session *owner[2]; /* non-m2m: who may have buffers, per direction */
@@ -117,27 +162,36 @@ struct vmedia_device {
 	struct vmedia_node node;
 	int32_t *ctrl_values;                  /* node.nb_ctrls */
 	struct v4l2_ext_control *ctrl_scratch; /* IOCTL_MAX_CTRLS; input of the command at hand */
-	void *priv;                            /* the backend's */
+	struct v4l2_ext_control *ctrl_spares[DEVICE_NB_SPARES]; /* for deferred commands */
+	uint32_t nb_spares;
+	void *priv; /* the backend's */
 	struct guest_mem mem;
 	struct shm_arena *arena;
 	struct shm_map *map;
 	enum {
 		WINDOW_NONE,
 		WINDOW_REQUESTED,
+		WINDOW_STALE, /* requested by an earlier start; its answer says nothing about us */
 		WINDOW_READY,
 		WINDOW_FAILED
 	} window;
-	struct request_list window_waiting; /* MMAPs until the window is there */
+	int window_status; /* FAILED: why */
 	struct work work;
+	uint32_t nb_offloaded; /* jobs under way */
 	void (*quiesced)(void *arg);
 	void *quiesced_arg;
+	struct reactor_msg quiesce_msg;
+	struct reactor_msg resume_msg;
+	struct reactor_msg window_msg;
+	int window_msg_status;
+	bool window_msg_busy;
+	int kickfds[TRANSPORT_NB_QUEUES]; /* watched; -1: none */
 	struct transport *transport;
 	const struct transport_ops *transport_ops;
 	struct reactor *reactor;
 	struct device_quota quota;
 	uint64_t deadline_tsc; /* length */
 	uint64_t drain_tsc;    /* length */
-	uint32_t pass_commands;
 	uint32_t index;
 	struct vmedia_request *requests;
 	struct log_ratelimit guest_faults;
@@ -147,16 +201,25 @@ struct vmedia_device {
 };
 
 /* ---- command.c */
+/* A chain just popped: runs it, or parks it behind an earlier command of its session. */
 void command_handle(struct vmedia_request *request);
-/* After the last deferred request of a session is answered: run what waited. */
+/* After the last blocking request of a session is answered: run what waited. */
 void command_run_waiting(struct vmedia_session *session);
-/* The request becomes DEFERRED: deadline set, session blocked when `block`. */
-void request_defer(struct vmedia_request *request, bool block);
+/* POPPED or DEFERRED → the list of `state`, with a deadline in length_tsc. `block`: later commands
+ * of the session wait until it is answered. command_handle does it for handlers that return
+ * VMEDIA_DEFER. */
+void request_park(
+	struct vmedia_request *request, enum request_state state, uint64_t length_tsc, bool block);
 /* Writes the answer, pushes the chain, frees the slot. status: 0 or negative errno. */
 void request_answer(struct vmedia_request *request, int status);
-/* Answers with -EIO what is past its deadline; the job behind it goes on and finds, by the
- * generation, that nobody waits any more. */
+/* Answers what is past its deadline: draining requests with 0, others with -EIO. */
 void request_expire(struct vmedia_device *device, uint64_t now_tsc);
+/* Reset: nobody waits for any answer any more. */
+void request_drop_all(struct vmedia_device *device);
+/* The guest's memory moves: parked requests are found again in `mem` (NULL: gone). */
+void request_rebase_all(struct vmedia_device *device, const struct guest_mem *mem);
+/* Counts and logs, rate-limited, what the guest did wrong. */
+void guest_fault(struct vmedia_device *device, const char *what);
 
 /* ---- ioctl.c */
 /* 0, negative errno or VMEDIA_DEFER. in stands behind the command's fixed part. */
@@ -220,12 +283,19 @@ void event_withdraw(struct vmedia_session *session, const struct bufq *queue);
 void event_subscription_raise(struct subscription *subscription, const struct v4l2_event *event);
 void event_subscription_drop(struct subscription *subscription);
 /*
- * The drain barrier (T-11): true when every event published so far has been taken by the driver,
- * judged by its re-posting. If not, the request is deferred and answered when it has or after
- * drain_ms.
+ * The drain barrier (T-11): whether the driver has taken every event of this session that was
+ * published so far, judged by its re-posting.
  */
-bool event_drained(const struct vmedia_device *device);
-void event_drain_wait(struct vmedia_request *request);
+bool event_drained(const struct vmedia_session *session);
+/*
+ * Last statement of a handler whose work is done: `return event_drain_wait(request);`. 0: nothing
+ * to wait for, the answer is 0. VMEDIA_DEFER: the core answers 0 when the driver has taken the
+ * events, or after drain_ms; nobody completes. The done() of a job does
+ * `if (event_drain_wait(request) == 0) vmedia_request_complete(request, 0);`
+ */
+int event_drain_wait(struct vmedia_request *request);
+/* Answers draining requests whose events have been taken. */
+void event_drain_check(struct vmedia_device *device);
 
 /* ---- device.c */
 void device_quiesce_check(struct vmedia_device *device); /* nothing in flight any more? */

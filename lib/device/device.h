@@ -45,6 +45,12 @@ struct device_config {
 	struct transport_config transport_config; /* name, arena_* are filled in by device_create */
 };
 
+/*
+ * Control thread, before device_create: settles arena.size_bytes where it is 0, so that the huge
+ * pages of many devices can be added up first. Errors as those of device_create.
+ */
+int device_plan_arena(struct device_config *config);
+
 /* Control thread. 0 or a negative errno; what was wrong is in the log. */
 int device_create(const struct device_config *config, struct vmedia_device **device);
 /* Control thread, while the reactor runs. Disconnects the front-end, closes all sessions. */

@@ -113,8 +113,7 @@ ioctl_encode(const struct ioctl_desc *desc, const struct ioctl_payload *p, int s
 		(status != 0 && desc->shape != IOCTL_SHAPE_EXT_CTRLS)) {
 		fits = false;
 	} else if (unlikely(!fits && status == 0)) {
-		resp.hdr.status =
-			EINVAL; /* decode says so first; a success without payload is a lie */
+		resp.hdr.status = EINVAL; /* no success without its payload */
 	}
 	iov_write(out, &resp, sizeof(resp));
 	if (fits) {

@@ -135,7 +135,6 @@ frame_begin(struct vmedia_device *device, struct pattern *p)
 
 	TAILQ_REMOVE(&p->queued, b, link);
 	b->sequence = strip.sequence;
-	b->timestamp_ns = strip.timestamp_ns;
 	b->field = V4L2_FIELD_NONE;
 	p->drawing = b;
 	render_begin(&p->render, b->planes[0].addr, &strip);
@@ -178,6 +177,7 @@ pattern_work(struct vmedia_device *device, uint64_t until_tsc)
 		return false;
 	}
 	p->drawing = NULL;
+	b->timestamp_ns = clock_monotonic_ns(); /* V4L2_BUF_FLAG_TSTAMP_SRC_EOF: the last byte */
 	b->planes[0].bytesused = vmedia_format(b->session, b->type)->sizeimage[0];
 	vmedia_buffer_done(b);
 	return true;

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* HOT. The states of V4L2 buffers; what vb2 does for a kernel driver. */
+#include "media/bufq.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/util.h"
+
+/* Flags that tell where a buffer is: never taken from the guest, never from a backend. */
+#define STATE_FLAGS                                                                            \
+	(V4L2_BUF_FLAG_MAPPED | V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_DONE |                    \
+		V4L2_BUF_FLAG_PREPARED | V4L2_BUF_FLAG_IN_REQUEST | V4L2_BUF_FLAG_REQUEST_FD | \
+		V4L2_BUF_FLAG_TIMESTAMP_MASK | V4L2_BUF_FLAG_TSTAMP_SRC_MASK |                 \
+		V4L2_BUF_FLAG_NO_CACHE_INVALIDATE | V4L2_BUF_FLAG_NO_CACHE_CLEAN)
+/* What an application may say about the contents of an output buffer. */
+#define OUTPUT_FLAGS                                                            \
+	(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_BFRAME | \
+		V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_LAST)
+
+static bool
+is_mplane(uint32_t type)
+{
+	return type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE ||
+	       type == V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
+}
+
+void
+bufq_init(struct bufq *q, uint32_t type, bool timestamp_copy)
+{
+	memset(q, 0, sizeof(*q));
+	q->type = type;
+	q->timestamp_copy = timestamp_copy;
+}
+
+void
+bufq_add(struct bufq *q, struct bufq_buffer *buffer)
+{
+	assert(q->nb_buffers < BUFQ_MAX_BUFFERS);
+	buffer->pub.type = q->type;
+	buffer->pub.index = q->nb_buffers;
+	buffer->pub.field = V4L2_FIELD_NONE;
+	buffer->state = BUFQ_DEQUEUED;
+	buffer->pending.kind = PENDING_BUFFER;
+	q->buffers[q->nb_buffers++] = buffer;
+	q->memory = V4L2_MEMORY_MMAP;
+}
+
+void
+bufq_clear(struct bufq *q)
+{
+	assert(!q->streaming);
+	memset(q->buffers, 0, sizeof(q->buffers));
+	q->nb_buffers = 0;
+	q->nb_queued = 0;
+	q->memory = 0;
+}
+
+/* data_offset counts only with several planes; bytesused 0 means "all of it", as in vb2. */
+static int
+check_plane(const struct vmedia_plane *plane, uint32_t bytesused, uint32_t data_offset)
+{
+	if (bytesused == 0) {
+		bytesused = plane->length;
+	}
+	if (bytesused > plane->length || (data_offset > 0 && data_offset >= bytesused)) {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+check_planes(const struct bufq *q, const struct vmedia_buffer *pub, const struct v4l2_buffer *b,
+	const struct v4l2_plane *planes)
+{
+	uint32_t i;
+	int ret = 0;
+
+	if (!V4L2_TYPE_IS_OUTPUT(q->type)) {
+		return 0;
+	}
+	if (b->field == V4L2_FIELD_ALTERNATE) {
+		return -EINVAL;
+	}
+	if (!is_mplane(q->type)) {
+		return check_plane(&pub->planes[0], b->bytesused, 0);
+	}
+	for (i = 0; i < pub->nb_planes && ret == 0; i++) {
+		ret = check_plane(&pub->planes[i], planes[i].bytesused, planes[i].data_offset);
+	}
+	return ret;
+}
+
+/* Everything that can be wrong, before anything is changed (S-23). */
+static int
+check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
+	uint32_t nb_planes)
+{
+	const struct bufq_buffer *buffer;
+
+	if (unlikely(b->type != q->type || b->index >= q->nb_buffers)) {
+		return -EINVAL;
+	}
+	buffer = q->buffers[b->index];
+	if (unlikely(b->memory != q->memory)) {
+		return -EINVAL;
+	}
+	if (unlikely(is_mplane(q->type) && nb_planes < buffer->pub.nb_planes)) {
+		return -EINVAL;
+	}
+	if (unlikely(b->flags & V4L2_BUF_FLAG_REQUEST_FD)) {
+		return -EBADR;
+	}
+	if (unlikely(buffer->state != BUFQ_DEQUEUED && buffer->state != BUFQ_PREPARED)) {
+		return -EINVAL;
+	}
+	return check_planes(q, &buffer->pub, b, planes);
+}
+
+static void
+take_output(const struct bufq *q, struct vmedia_buffer *pub, const struct v4l2_buffer *b,
+	const struct v4l2_plane *planes)
+{
+	bool mplane = is_mplane(q->type);
+	uint32_t i;
+
+	for (i = 0; i < pub->nb_planes; i++) {
+		uint32_t bytesused = mplane ? planes[i].bytesused : b->bytesused;
+
+		pub->planes[i].bytesused = bytesused != 0 ? bytesused : pub->planes[i].length;
+		pub->planes[i].data_offset = mplane ? planes[i].data_offset : 0;
+	}
+	pub->flags = b->flags & OUTPUT_FLAGS;
+	pub->field = b->field == V4L2_FIELD_ANY ? V4L2_FIELD_NONE : b->field;
+	if (q->timestamp_copy) {
+		pub->flags |= b->flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK;
+		pub->timestamp_ns = (uint64_t)b->timestamp.tv_sec * NSEC_PER_SEC +
+		                    (uint64_t)b->timestamp.tv_usec * NSEC_PER_USEC;
+	}
+	if (b->flags & V4L2_BUF_FLAG_TIMECODE) {
+		pub->timecode = b->timecode;
+	}
+}
+
+/* The contents as the owner describes them; nothing of an earlier frame is left. */
+static void
+take(const struct bufq *q, struct vmedia_buffer *pub, const struct v4l2_buffer *b,
+	const struct v4l2_plane *planes)
+{
+	uint32_t i;
+
+	pub->flags = 0;
+	pub->field = V4L2_FIELD_NONE;
+	pub->sequence = 0;
+	pub->timestamp_ns = 0;
+	memset(&pub->timecode, 0, sizeof(pub->timecode));
+	if (V4L2_TYPE_IS_OUTPUT(q->type)) {
+		take_output(q, pub, b, planes);
+		return;
+	}
+	for (i = 0; i < pub->nb_planes; i++) {
+		pub->planes[i].bytesused = 0;
+		pub->planes[i].data_offset = 0;
+	}
+}
+
+int
+bufq_queue(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
+	uint32_t nb_planes, struct bufq_buffer **buffer)
+{
+	int ret = check(q, b, planes, nb_planes);
+
+	if (unlikely(ret != 0)) {
+		return ret;
+	}
+	*buffer = q->buffers[b->index];
+	take(q, &(*buffer)->pub, b, planes);
+	(*buffer)->state = BUFQ_QUEUED;
+	q->nb_queued++;
+	return 0;
+}
+
+int
+bufq_prepare(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
+	uint32_t nb_planes, struct bufq_buffer **buffer)
+{
+	int ret = check(q, b, planes, nb_planes);
+
+	if (ret != 0) {
+		return ret;
+	}
+	if (q->buffers[b->index]->state == BUFQ_PREPARED) {
+		return -EINVAL;
+	}
+	*buffer = q->buffers[b->index];
+	take(q, &(*buffer)->pub, b, planes);
+	(*buffer)->state = BUFQ_PREPARED;
+	return 0;
+}
+
+static uint32_t
+fill_flags(const struct bufq *q, const struct bufq_buffer *buffer, bool mapped)
+{
+	uint32_t flags = buffer->pub.flags & ~STATE_FLAGS;
+
+	/* ERROR and LAST belong to one DQBUF event, not to the buffer. */
+	if (buffer->state != BUFQ_DONE) {
+		flags &= ~(V4L2_BUF_FLAG_ERROR | V4L2_BUF_FLAG_LAST);
+	}
+	if (buffer->state == BUFQ_QUEUED) {
+		flags |= V4L2_BUF_FLAG_QUEUED;
+	} else if (buffer->state == BUFQ_PREPARED) {
+		flags |= V4L2_BUF_FLAG_PREPARED;
+	}
+	if (mapped) {
+		flags |= V4L2_BUF_FLAG_MAPPED;
+	}
+	if (q->timestamp_copy) {
+		flags |= V4L2_BUF_FLAG_TIMESTAMP_COPY;
+		flags |= buffer->pub.flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK;
+	} else {
+		flags |= V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+	}
+	return flags;
+}
+
+static void
+fill_plane(const struct vmedia_plane *plane, struct v4l2_plane *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->bytesused = plane->bytesused;
+	p->length = plane->length;
+	p->m.mem_offset = plane->offset;
+	p->data_offset = plane->data_offset;
+}
+
+void
+bufq_fill(const struct bufq *q, const struct bufq_buffer *buffer, bool mapped,
+	struct v4l2_buffer *b, struct v4l2_plane *planes)
+{
+	const struct vmedia_buffer *pub = &buffer->pub;
+	uint32_t i;
+
+	memset(b, 0, sizeof(*b));
+	b->index = pub->index;
+	b->type = q->type;
+	b->flags = fill_flags(q, buffer, mapped);
+	b->field = pub->field;
+	b->timestamp.tv_sec = (time_t)(pub->timestamp_ns / NSEC_PER_SEC);
+	b->timestamp.tv_usec = (suseconds_t)(pub->timestamp_ns % NSEC_PER_SEC / NSEC_PER_USEC);
+	b->timecode = pub->timecode;
+	b->sequence = pub->sequence;
+	b->memory = q->memory;
+	if (!is_mplane(q->type)) {
+		b->bytesused = pub->planes[0].bytesused;
+		b->length = pub->planes[0].length;
+		b->m.offset = pub->planes[0].offset;
+		return;
+	}
+	b->length = pub->nb_planes;
+	for (i = 0; i < pub->nb_planes; i++) {
+		fill_plane(&pub->planes[i], &planes[i]);
+	}
+}
+
+void
+bufq_done(struct bufq *q, struct bufq_buffer *buffer)
+{
+	uint32_t i;
+
+	assert(buffer->state == BUFQ_QUEUED);
+	for (i = 0; i < buffer->pub.nb_planes; i++) {
+		struct vmedia_plane *plane = &buffer->pub.planes[i];
+
+		plane->bytesused = MIN(plane->bytesused, plane->length);
+	}
+	buffer->state = BUFQ_DONE;
+	q->nb_queued--;
+}
+
+void
+bufq_dequeued(struct bufq *q, struct bufq_buffer *buffer)
+{
+	assert(buffer->state == BUFQ_DONE);
+	buffer->state = BUFQ_DEQUEUED;
+}
+
+void
+bufq_cancel(struct bufq *q)
+{
+	uint32_t i;
+
+	for (i = 0; i < q->nb_buffers; i++) {
+		q->buffers[i]->state = BUFQ_DEQUEUED;
+	}
+	q->nb_queued = 0;
+}

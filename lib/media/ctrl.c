@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "media/ctrl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/util.h"
+
+#define CLASS_CTRL(class_id, text)                                                  \
+	{                                                                           \
+		.id = (class_id), .type = V4L2_CTRL_TYPE_CTRL_CLASS, .name = (text) \
+	}
+#define NEXT_FLAGS (V4L2_CTRL_FLAG_NEXT_CTRL | V4L2_CTRL_FLAG_NEXT_COMPOUND)
+
+/* By id, which is the order of iteration; names as Linux gives them. */
+static const struct vmedia_ctrl_desc classes[] = {
+	CLASS_CTRL(V4L2_CID_USER_CLASS, "User Controls"),
+	CLASS_CTRL(V4L2_CID_CODEC_CLASS, "Codec Controls"),
+	CLASS_CTRL(V4L2_CID_CAMERA_CLASS, "Camera Controls"),
+	CLASS_CTRL(V4L2_CID_FLASH_CLASS, "Flash Controls"),
+	CLASS_CTRL(V4L2_CID_JPEG_CLASS, "JPEG Compression Controls"),
+	CLASS_CTRL(V4L2_CID_IMAGE_SOURCE_CLASS, "Image Source Controls"),
+	CLASS_CTRL(V4L2_CID_IMAGE_PROC_CLASS, "Image Processing Controls"),
+	CLASS_CTRL(V4L2_CID_DETECT_CLASS, "Detection Controls"),
+};
+
+static bool
+class_is_used(const struct ctrl_table *table, uint32_t which)
+{
+	uint32_t i;
+
+	for (i = 0; i < table->nb; i++) {
+		if (V4L2_CTRL_ID2WHICH(table->descs[i].id) == which) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct vmedia_ctrl_desc *
+ctrl_find(const struct ctrl_table *table, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < table->nb; i++) {
+		if (table->descs[i].id == id) {
+			return &table->descs[i];
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(classes); i++) {
+		if (classes[i].id == id && class_is_used(table, V4L2_CTRL_ID2WHICH(id))) {
+			return &classes[i];
+		}
+	}
+	return NULL;
+}
+
+static void
+keep_nearer(uint32_t after, const struct vmedia_ctrl_desc *candidate,
+	const struct vmedia_ctrl_desc **best)
+{
+	if (candidate->id > after && (*best == NULL || candidate->id < (*best)->id)) {
+		*best = candidate;
+	}
+}
+
+const struct vmedia_ctrl_desc *
+ctrl_query(const struct ctrl_table *table, uint32_t id)
+{
+	const struct vmedia_ctrl_desc *best = NULL;
+	uint32_t after = id & V4L2_CTRL_ID_MASK;
+	size_t i;
+
+	if ((id & NEXT_FLAGS) == 0) {
+		return ctrl_find(table, id);
+	}
+	if ((id & V4L2_CTRL_FLAG_NEXT_CTRL) == 0) {
+		return NULL;
+	}
+	for (i = 0; i < table->nb; i++) {
+		keep_nearer(after, &table->descs[i], &best);
+	}
+	for (i = 0; i < ARRAY_SIZE(classes); i++) {
+		if (class_is_used(table, V4L2_CTRL_ID2WHICH(classes[i].id))) {
+			keep_nearer(after, &classes[i], &best);
+		}
+	}
+	return best;
+}
+
+int
+ctrl_index(const struct ctrl_table *table, const struct vmedia_ctrl_desc *desc)
+{
+	if (desc->type == V4L2_CTRL_TYPE_CTRL_CLASS) {
+		return -EINVAL;
+	}
+	return (int)(desc - table->descs);
+}
+
+uint32_t
+ctrl_flags(const struct vmedia_ctrl_desc *desc)
+{
+	switch (desc->type) {
+	case V4L2_CTRL_TYPE_CTRL_CLASS:
+		return desc->flags | V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_WRITE_ONLY;
+	case V4L2_CTRL_TYPE_BUTTON:
+		return desc->flags | V4L2_CTRL_FLAG_WRITE_ONLY | V4L2_CTRL_FLAG_EXECUTE_ON_WRITE;
+	default:
+		return desc->flags;
+	}
+}
+
+int
+ctrl_readable(const struct vmedia_ctrl_desc *desc)
+{
+	return ctrl_flags(desc) & V4L2_CTRL_FLAG_WRITE_ONLY ? -EACCES : 0;
+}
+
+int
+ctrl_writable(const struct vmedia_ctrl_desc *desc)
+{
+	return ctrl_flags(desc) & V4L2_CTRL_FLAG_READ_ONLY ? -EACCES : 0;
+}
+
+static int32_t
+to_range(const struct vmedia_ctrl_desc *desc, int32_t value)
+{
+	int64_t step = MAX(desc->step, 1);
+	int64_t v = MAX(desc->minimum, MIN(value, desc->maximum));
+	int64_t n = (v - desc->minimum + step / 2) / step;
+
+	n = MIN(n, ((int64_t)desc->maximum - desc->minimum) / step);
+	return (int32_t)(desc->minimum + n * step);
+}
+
+static int
+check_menu(const struct vmedia_ctrl_desc *desc, int64_t index)
+{
+	if (index < desc->minimum || index > desc->maximum) {
+		return -ERANGE;
+	}
+	return desc->menu[index] == NULL ? -EINVAL : 0;
+}
+
+int
+ctrl_validate(const struct vmedia_ctrl_desc *desc, int32_t *value)
+{
+	switch (desc->type) {
+	case V4L2_CTRL_TYPE_INTEGER:
+		*value = to_range(desc, *value);
+		return 0;
+	case V4L2_CTRL_TYPE_BOOLEAN:
+		*value = *value != 0;
+		return 0;
+	case V4L2_CTRL_TYPE_MENU:
+		return check_menu(desc, *value);
+	case V4L2_CTRL_TYPE_BUTTON:
+		*value = 0;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+void
+ctrl_fill_queryctrl(const struct vmedia_ctrl_desc *desc, struct v4l2_queryctrl *q)
+{
+	memset(q, 0, sizeof(*q));
+	q->id = desc->id;
+	q->type = desc->type;
+	snprintf((char *)q->name, sizeof(q->name), "%s", desc->name);
+	q->minimum = desc->minimum;
+	q->maximum = desc->maximum;
+	q->step = desc->type == V4L2_CTRL_TYPE_MENU ? 1 : desc->step;
+	q->default_value = desc->value;
+	q->flags = ctrl_flags(desc);
+}
+
+void
+ctrl_fill_query_ext(const struct vmedia_ctrl_desc *desc, struct v4l2_query_ext_ctrl *q)
+{
+	memset(q, 0, sizeof(*q));
+	q->id = desc->id;
+	q->type = desc->type;
+	snprintf(q->name, sizeof(q->name), "%s", desc->name);
+	q->minimum = desc->minimum;
+	q->maximum = desc->maximum;
+	q->step = desc->type == V4L2_CTRL_TYPE_MENU ? 1 : (uint64_t)desc->step;
+	q->default_value = desc->value;
+	q->flags = ctrl_flags(desc);
+	q->elem_size = sizeof(int32_t);
+	q->elems = 1;
+}
+
+int
+ctrl_fill_menu(const struct ctrl_table *table, struct v4l2_querymenu *m)
+{
+	const struct vmedia_ctrl_desc *desc = ctrl_find(table, m->id);
+	struct v4l2_querymenu out = {.id = m->id, .index = m->index};
+
+	if (desc == NULL || desc->type != V4L2_CTRL_TYPE_MENU || check_menu(desc, m->index) != 0) {
+		return -EINVAL;
+	}
+	snprintf((char *)out.name, sizeof(out.name), "%s", desc->menu[m->index]);
+	*m = out;
+	return 0;
+}
+
+void
+ctrl_fill_event(const struct vmedia_ctrl_desc *desc, int32_t value, uint32_t changes,
+	struct v4l2_event *event)
+{
+	memset(event, 0, sizeof(*event));
+	event->type = V4L2_EVENT_CTRL;
+	event->id = desc->id;
+	event->u.ctrl.changes = changes;
+	event->u.ctrl.type = desc->type;
+	event->u.ctrl.value64 = value;
+	event->u.ctrl.flags = ctrl_flags(desc);
+	event->u.ctrl.minimum = desc->minimum;
+	event->u.ctrl.maximum = desc->maximum;
+	event->u.ctrl.step = desc->type == V4L2_CTRL_TYPE_MENU ? 1 : desc->step;
+	event->u.ctrl.default_value = desc->value;
+}
+
+int
+ctrl_class_check(const struct ctrl_table *table, uint32_t which)
+{
+	if (which == V4L2_CTRL_WHICH_CUR_VAL || which == V4L2_CTRL_WHICH_DEF_VAL) {
+		return 0;
+	}
+	return class_is_used(table, V4L2_CTRL_ID2WHICH(which)) ? 0 : -EINVAL;
+}

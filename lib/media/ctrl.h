@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Controls by V4L2's rules: lookup, iteration, ranges, menus. Stateless: values are kept by the
+ * device. The class controls that V4L2 wants in front of each class need not be in a backend's
+ * table; they are made up here.
+ */
+#ifndef VMEDIA_MEDIA_CTRL_H
+#define VMEDIA_MEDIA_CTRL_H
+
+#include <stdint.h>
+
+#include "vmedia/backend.h"
+
+struct ctrl_table {
+	const struct vmedia_ctrl_desc *descs; /* in any order; ids differ */
+	uint32_t nb;
+};
+
+/* The control with exactly this id, class controls included; NULL: none. */
+const struct vmedia_ctrl_desc *ctrl_find(const struct ctrl_table *table, uint32_t id);
+
+/* Like ctrl_find, but `id` may carry V4L2_CTRL_FLAG_NEXT_CTRL and _NEXT_COMPOUND: then the next
+ * one by id. There are no compound controls. */
+const struct vmedia_ctrl_desc *ctrl_query(const struct ctrl_table *table, uint32_t id);
+
+/* Index of a control's value in an array of table->nb values; -EINVAL: a class control. */
+int ctrl_index(const struct ctrl_table *table, const struct vmedia_ctrl_desc *desc);
+
+/* -EACCES: the control cannot be read, or be written. */
+int ctrl_readable(const struct vmedia_ctrl_desc *desc);
+int ctrl_writable(const struct vmedia_ctrl_desc *desc);
+
+/* A new value as V4L2 takes it: integers are brought to the range and the nearest step, booleans
+ * to 0 or 1; a menu index out of range is -ERANGE, a hole -EINVAL. */
+int ctrl_validate(const struct vmedia_ctrl_desc *desc, int32_t *value);
+
+/* Flags as QUERYCTRL shows them: the table's and those that follow from the type. */
+uint32_t ctrl_flags(const struct vmedia_ctrl_desc *desc);
+
+/* Fill the whole struct. */
+void ctrl_fill_queryctrl(const struct vmedia_ctrl_desc *desc, struct v4l2_queryctrl *q);
+void ctrl_fill_query_ext(const struct vmedia_ctrl_desc *desc, struct v4l2_query_ext_ctrl *q);
+/* id and index in *m are the question. -EINVAL: not a menu, out of range, a hole. */
+int ctrl_fill_menu(const struct ctrl_table *table, struct v4l2_querymenu *m);
+
+/* V4L2_EVENT_CTRL with the given changes; timestamp and sequence are the caller's. */
+void ctrl_fill_event(const struct vmedia_ctrl_desc *desc, int32_t value, uint32_t changes,
+	struct v4l2_event *event);
+
+/* EXT_CTRLS with count 0: 0 when the class has controls (or `which` names none), else -EINVAL. */
+int ctrl_class_check(const struct ctrl_table *table, uint32_t which);
+
+#endif

@@ -43,7 +43,7 @@ hist_index(uint64_t value)
 	return (shift << HIST_SUB_BITS) + (uint32_t)(value >> shift);
 }
 
-/* Writer. 1.2 to 1.6 ns in a loop over random values, three stores, no fence. */
+/* Writer. 1.4 to 1.7 ns in a loop over random values, three stores, no fence. */
 static inline void
 hist_record(struct hist *h, uint64_t value)
 {

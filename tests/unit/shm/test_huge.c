@@ -55,6 +55,28 @@ Test(shm_huge, all_pages_are_reserved_at_creation_and_given_back_at_the_end)
 	cr_assert_eq(shm_hugepages_free(PAGE_2M), nb_free);
 }
 
+Test(shm_huge, the_advice_counts_pages_that_others_have_reserved)
+{
+	uint64_t nb_total, nb_asked;
+	struct fixture f;
+	char text[256];
+	FILE *pool;
+
+	need_pages();
+	fixture_init(&f, 2 * PAGE_2M, SHM_PAGE_2M, false);
+	pool = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "re");
+	cr_assert(pool != NULL);
+	cr_assert_eq(fscanf(pool, "%" SCNu64, &nb_total), 1);
+	fclose(pool);
+	shm_hugepages_advice(
+		PAGE_2M, (uint64_t)shm_hugepages_free(PAGE_2M) + 3, text, sizeof(text));
+	cr_assert_eq(sscanf(strstr(text, "set "), "set vm.nr_hugepages=%" SCNu64, &nb_asked), 1);
+	cr_assert_eq(nb_asked, nb_total + 3);
+	shm_hugepages_advice(PAGE_2M, 1, text, sizeof(text));
+	cr_assert(strstr(text, "limit"), "%s", text);
+	fixture_fini(&f);
+}
+
 /* Ranges of 64 KiB share a page of 2 MiB. R-95 */
 static void
 check_zero_on_reuse(bool no_access)

@@ -520,6 +520,26 @@ Test(virtq, split_next_beyond_the_table_is_returned_with_length_zero)
 	teardown(f);
 }
 
+/* S-4: what an earlier table left in private memory is not part of this one. */
+Test(virtq, split_next_one_behind_the_table_is_returned_with_length_zero)
+{
+	struct fixture *f = setup_plain(false);
+	struct fake_desc e[] = {{room(f), 8, NEXT, 1}, {room(f), 8, NEXT, 2}, {room(f), 8, 0, 0}};
+	struct fake_desc d = {make_table(f, e, 3), 48, INDIRECT, 0};
+
+	fake_guest_raw(f->g, 0, 0, &d, 1);
+	cr_assert_eq(pop(f), 1);
+	cr_expect_eq(f->chains[0]->readable_bytes, 24);
+	virtq_push(&f->vq, f->chains[0], 0);
+	give_back(f);
+	struct fake_used used;
+
+	cr_assert_eq(fake_guest_poll(f->g, 0, &used), 1);
+	e[0].next = 2;
+	expect_table_refused(f, e, 2);
+	teardown(f);
+}
+
 /* 2.8.7: in a packed table NEXT and the id mean nothing. */
 Test(virtq, packed_entries_of_a_table_need_no_next_flag)
 {

@@ -47,6 +47,8 @@ struct shm_arena;
  * Control thread.
  */
 int shm_arena_create(const struct shm_arena_config *config, struct shm_arena **arena);
+/* NULL is allowed. Nobody may use the arena or wait for offload work on it any more; what the
+ * front-end has mapped lives on there. */
 void shm_arena_destroy(struct shm_arena *arena);
 
 /* Constant after creation; any thread. */
@@ -78,10 +80,11 @@ void shm_range_punch(struct shm_arena *arena, const struct shm_range *range);
 
 struct shm_arena_usage {
 	uint64_t size_bytes;
-	uint64_t allocated_bytes; /* in granules */
-	uint64_t peak_bytes;
+	uint64_t allocated_bytes; /* in whole granules */
+	uint64_t peak_bytes;      /* the most that was ever allocated at a time */
 	uint32_t nb_ranges;
 };
+/* Any thread; the numbers are each right, but not of the same instant. */
 void shm_arena_usage(const struct shm_arena *arena, struct shm_arena_usage *usage);
 
 /*

@@ -20,6 +20,7 @@ pool_counter(uint32_t page_bytes, const char *name)
 	FILE *f;
 	int nb;
 
+	/* Each page size has a pool of its own; the directory tells which ones exist. */
 	snprintf(path, sizeof(path), POOL_DIR "/%s", page_bytes / 1024, name);
 	f = fopen(path, "re");
 	if (f == NULL) {
@@ -83,6 +84,7 @@ shm_hugepages_advice(uint32_t page_bytes, uint64_t nb_needed, char *text, size_t
 	if (len < 0 || (size_t)len >= text_bytes) {
 		return;
 	}
+	/* Enough pages and refused all the same: more of them would not help. */
 	if (nb_needed <= (uint64_t)nb_free) {
 		snprintf(text + len, text_bytes - (size_t)len,
 			"refused by a limit of the mount or of the control group");

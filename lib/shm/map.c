@@ -20,7 +20,7 @@ struct shm_map {
 	uint32_t nb_windows;
 	uint32_t max_windows;
 	uint64_t orphaned_bytes;
-	struct entry entries[];
+	struct entry entries[]; /* one per granule, so that an address is its own index */
 };
 
 int
@@ -95,6 +95,7 @@ shm_map_release(struct shm_map *map, const struct shm_range *range)
 		return false;
 	}
 	e->held = false;
+	/* Bytes are counted in granules, as usage does: an orphan blocks whole ones. */
 	if (e->nb_windows != 0) {
 		map->orphaned_bytes += entry_bytes(e);
 		return false;
@@ -124,6 +125,8 @@ shm_map_close(struct shm_map *map, uint64_t driver_addr, struct shm_range *range
 {
 	struct entry *e = entry_at(map, driver_addr);
 
+	/* Surplus and middle-of-window addresses are what a Linux guest sends after fork() (T-24).
+	 */
 	if (e == NULL || e->nb_windows == 0) {
 		return -EINVAL;
 	}
@@ -170,6 +173,7 @@ shm_map_reset(
 		struct entry *e = &map->entries[i];
 		struct shm_range range = {i * SHM_GRANULE_BYTES, e->length};
 
+		/* freed() may look at the map: this entry is finished first. */
 		e->nb_windows = 0;
 		if (e->length != 0 && !e->held) {
 			e->length = 0;

@@ -32,8 +32,11 @@ int shm_map_open(struct shm_map *map, const struct shm_range *range);
  */
 int shm_map_close(struct shm_map *map, uint64_t driver_addr, struct shm_range *range);
 
+/* True while a window of the range is open; for a range that is not known, false. */
 bool shm_map_is_mapped(const struct shm_map *map, const struct shm_range *range);
+/* Live mappings, repeated ones and those of orphans each counted. */
 uint32_t shm_map_nb_windows(const struct shm_map *map);
+/* Bytes, in whole granules, that only windows hold (R-97: the quota of a guest). */
 uint64_t shm_map_orphaned_bytes(const struct shm_map *map);
 
 /* Reset: all windows are gone. Calls freed() for every range that nothing holds any more. */

@@ -275,6 +275,21 @@ Test(shm_arena, the_sum_of_several_devices_gets_the_same_advice)
 	cr_assert_eq(strncmp(little, text, 15), 0);
 }
 
+/* sysctl reaches the pool of the default size only. */
+Test(shm_arena, the_advice_for_another_page_size_names_its_own_file)
+{
+	char text[256];
+
+	if (shm_hugepages_free(1 << 30) < 0) {
+		cr_skip_test("this kernel has no pages of 1 GiB");
+	}
+	shm_hugepages_advice(1 << 30, 100000, text, sizeof(text));
+	cr_assert_eq(strncmp(text, "need 100000 huge pages of 1 GiB, ", 33), 0, "%s", text);
+	cr_assert(strstr(text, " > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"));
+	shm_hugepages_advice(12345 << 10, 1, text, sizeof(text));
+	cr_assert(strstr(text, "this kernel has none"), "%s", text);
+}
+
 Test(shm_arena, a_directory_that_is_no_hugetlbfs_is_refused_by_name)
 {
 	struct shm_arena_config config = {

@@ -7,7 +7,7 @@
  *   device_poll.c  HOT: one pass: commands → backend poll → events → notify; deadlines
  *   command.c      HOT: the five commands; request slots; completion and errno → wire
  *   ioctl.c        HOT: decode → backend or core handler → encode
- *   ioctl_*.c      the core's handlers by family: buffers, format, ctrl, event, input
+ *   ioctl_*.c      the core's handlers by family: buffers, reqbufs, format, ctrl, event, input
  *   session.c      the session table
  *   mapping.c      MMAP, MUNMAP, the window
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
@@ -56,6 +56,35 @@ union request_cmd {
 	struct virtio_media_cmd_munmap munmap;
 };
 
+/* Buffers of one REQBUFS or CREATE_BUFS: one block of memory, allocated and freed on offload. */
+struct buffer_slab {
+	struct buffer_slab *next; /* of the reaper */
+	uint32_t nb;              /* buffers in use; the queue holds them at consecutive indices */
+	struct bufq_buffer buffers[];
+};
+
+/* REQBUFS and CREATE_BUFS under way: ranges are found here, backed and zeroed on offload. */
+struct buffers_job {
+	struct vmedia_job job;
+	struct vmedia_request *request;
+	uint32_t direction; /* DEVICE_CAPTURE or DEVICE_OUTPUT */
+	uint32_t nb_wanted;
+	uint32_t nb_reserved; /* buffers whose ranges are held */
+	uint32_t nb_ready;    /* of these, backed by pages and zeroed */
+	uint32_t nb_planes;
+	uint32_t lengths[VIDEO_MAX_PLANES];
+	uint32_t offsets[BUFQ_MAX_BUFFERS][VIDEO_MAX_PLANES];
+	struct buffer_slab *slab;
+};
+
+/* Frees slabs on offload; one job at a time. */
+struct buffers_reaper {
+	struct vmedia_job job;
+	bool busy;
+	struct buffer_slab *dead;    /* collected meanwhile */
+	struct buffer_slab *freeing; /* the job's */
+};
+
 /* One command: a slot of the device's pool, last freed first used so that it stays in the cache. */
 struct vmedia_request {
 	struct vmedia_device *device;
@@ -72,6 +101,7 @@ struct vmedia_request {
 	TAILQ_ENTRY(vmedia_request) link; /* of the list its state says */
 	struct ioctl_payload payload;
 	struct virtq_chain chain;
+	struct buffers_job buffers_job;
 };
 TAILQ_HEAD(request_list, vmedia_request);
 
@@ -176,6 +206,7 @@ struct vmedia_device {
 		WINDOW_FAILED
 	} window;
 	int window_status; /* FAILED: why */
+	struct buffers_reaper reaper;
 	struct work work;
 	uint32_t nb_offloaded; /* jobs under way */
 	void (*quiesced)(void *arg);
@@ -224,17 +255,25 @@ void guest_fault(struct vmedia_device *device, const char *what);
 /* ---- ioctl.c */
 /* 0, negative errno or VMEDIA_DEFER. in stands behind the command's fixed part. */
 int ioctl_handle(struct vmedia_request *request, uint32_t code, struct iov_cursor *in);
-/* The core's own handlers; NULL where it has none. */
+/* The core's own handlers; NULL where it has none. In ioctl_core.c. */
 extern vmedia_ioctl_fn *const core_ioctls[VMEDIA_NB_IOCTLS];
 
-/* ---- ioctl_buffers.c: REQBUFS, CREATE_BUFS, QUERYBUF, QBUF, PREPARE_BUF, STREAMON, STREAMOFF */
-vmedia_ioctl_fn core_reqbufs, core_create_bufs, core_querybuf, core_qbuf, core_prepare_buf,
-	core_streamon, core_streamoff;
+/* ---- ioctl_buffers.c */
+vmedia_ioctl_fn core_querybuf, core_qbuf, core_prepare_buf, core_streamon, core_streamoff;
 /* The queue of a buffer type in this session, or NULL. */
 struct bufq *session_queue(struct vmedia_session *session, uint32_t type);
 /* Stops streaming and takes all buffers back, at once; their memory is freed on offload, mapped
  * ranges when MUNMAP ends them. For CLOSE and reset. */
 void session_free_buffers(struct vmedia_session *session);
+/* Not streaming any more, every buffer DEQUEUED, the backend has none, unpublished events gone. */
+void queue_stop(struct vmedia_session *session, struct bufq *q);
+/* On a node with one owner per direction: somebody else owns this one. */
+bool queue_is_foreign(const struct vmedia_session *session, const struct bufq *q);
+
+/* ---- ioctl_reqbufs.c */
+vmedia_ioctl_fn core_reqbufs, core_create_bufs;
+/* A stopped queue gives up its buffers and its owner. */
+void queue_free(struct vmedia_session *session, struct bufq *q);
 
 /* ---- ioctl_format.c, ioctl_ctrl.c, ioctl_event.c, ioctl_input.c */
 vmedia_ioctl_fn core_enum_fmt, core_g_fmt, core_s_fmt, core_try_fmt, core_enum_framesizes,

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Subscriptions. Every type, id and flag that is not known is refused (B1). */
+#include <errno.h>
+
+#include "device/internal.h"
+#include "media/ctrl.h"
+
+#define KNOWN_FLAGS (V4L2_EVENT_SUB_FL_SEND_INITIAL | V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK)
+
+static const struct vmedia_ctrl_desc *
+find_ctrl(const struct vmedia_session *session, uint32_t id)
+{
+	const struct vmedia_node *node = &session->device->node;
+	struct ctrl_table table = {node->ctrls, node->nb_ctrls};
+
+	return ctrl_find(&table, id);
+}
+
+static int
+check(const struct vmedia_session *session, const struct v4l2_event_subscription *sub)
+{
+	if ((sub->flags & ~KNOWN_FLAGS) != 0) {
+		return -EINVAL;
+	}
+	switch (sub->type) {
+	case V4L2_EVENT_EOS:
+	case V4L2_EVENT_SOURCE_CHANGE:
+		return sub->id == 0 ? 0 : -EINVAL;
+	case V4L2_EVENT_CTRL:
+		return find_ctrl(session, sub->id) != NULL ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+static struct subscription *
+find(const struct vmedia_session *session, uint32_t type, uint32_t id)
+{
+	uint32_t i;
+
+	for (i = 0; i < session->device->quota.max_subscriptions; i++) {
+		struct subscription *s = &session->subscriptions[i];
+
+		if (s->used && s->type == type && s->id == id) {
+			return s;
+		}
+	}
+	return NULL;
+}
+
+static struct subscription *
+take_slot(struct vmedia_session *session)
+{
+	uint32_t i;
+
+	for (i = 0; i < session->device->quota.max_subscriptions; i++) {
+		if (!session->subscriptions[i].used) {
+			session->subscriptions[i].used = true;
+			session->nb_subscriptions++;
+			return &session->subscriptions[i];
+		}
+	}
+	return NULL;
+}
+
+/* The state of the control now; published before the answer of SUBSCRIBE. */
+static void
+send_initial(struct vmedia_session *session, struct subscription *s)
+{
+	const struct vmedia_node *node = &session->device->node;
+	struct ctrl_table table = {node->ctrls, node->nb_ctrls};
+	const struct vmedia_ctrl_desc *desc = ctrl_find(&table, s->id);
+	uint32_t changes = V4L2_EVENT_CTRL_CH_FLAGS;
+	struct v4l2_event event;
+	int32_t value = 0;
+
+	if (ctrl_readable(desc) == 0) {
+		changes |= V4L2_EVENT_CTRL_CH_VALUE;
+		value = session->device->ctrl_values[ctrl_index(&table, desc)];
+	}
+	ctrl_fill_event(desc, value, changes, &event);
+	event_subscription_raise(s, &event);
+	event_flush(session->device);
+}
+
+int
+core_subscribe_event(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	const struct v4l2_event_subscription *sub = arg;
+	struct subscription *s;
+	int ret = check(session, sub);
+
+	if (ret != 0 || find(session, sub->type, sub->id) != NULL) {
+		return ret;
+	}
+	s = take_slot(session);
+	if (s == NULL) {
+		session->device->counters.nb_quota++;
+		return -ENOMEM;
+	}
+	s->type = sub->type;
+	s->id = sub->id;
+	s->flags = sub->flags;
+	s->session = session;
+	s->pending_valid = false;
+	s->pending.kind = PENDING_EVENT;
+	if (s->type == V4L2_EVENT_CTRL && (s->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)) {
+		send_initial(session, s);
+	}
+	return 0;
+}
+
+int
+core_unsubscribe_event(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	const struct v4l2_event_subscription *sub = arg;
+	uint32_t i;
+
+	for (i = 0; i < session->device->quota.max_subscriptions; i++) {
+		struct subscription *s = &session->subscriptions[i];
+
+		if (s->used && (sub->type == V4L2_EVENT_ALL ||
+				       (s->type == sub->type && s->id == sub->id))) {
+			event_subscription_drop(s);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * REQBUFS and CREATE_BUFS. Where a buffer lies is decided on the reactor; committing and zeroing
+ * its pages and all allocation and freeing of memory run on offload:
+ *
+ *   reserve → [wait for earlier frees → reserve again] → back (offload) → add, answer
+ *
+ * When nobody waits for the answer any more (deadline, CLOSE, reset), everything is given back.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/util.h"
+#include "device/internal.h"
+
+#define CAPABILITIES (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
+
+/* ---- Giving back */
+
+static void
+range_release(struct vmedia_session *session, uint32_t offset, uint32_t length)
+{
+	struct vmedia_device *device = session->device;
+	struct shm_range range = {offset, length};
+
+	session->bytes -= round_up(length, SHM_GRANULE_BYTES);
+	if (shm_map_release(device->map, &range)) {
+		mapping_range_put(device, &range);
+	}
+}
+
+static void
+reap_run(struct vmedia_job *job)
+{
+	struct buffers_reaper *reaper = container_of(job, struct buffers_reaper, job);
+
+	while (reaper->freeing != NULL) {
+		struct buffer_slab *slab = reaper->freeing;
+
+		reaper->freeing = slab->next;
+		free(slab);
+	}
+}
+
+static void reap_start(struct vmedia_device *device);
+
+static void
+reap_done(struct vmedia_job *job)
+{
+	struct buffers_reaper *reaper = container_of(job, struct buffers_reaper, job);
+
+	reaper->busy = false;
+	if (reaper->dead != NULL) {
+		reap_start(job->device);
+	}
+}
+
+static void
+reap_start(struct vmedia_device *device)
+{
+	struct buffers_reaper *reaper = &device->reaper;
+
+	reaper->busy = true;
+	reaper->freeing = reaper->dead;
+	reaper->dead = NULL;
+	reaper->job.run = reap_run;
+	reaper->job.done = reap_done;
+	vmedia_offload(device, &reaper->job);
+}
+
+static void
+slab_put(struct vmedia_device *device, struct buffer_slab *slab)
+{
+	slab->next = device->reaper.dead;
+	device->reaper.dead = slab;
+	if (!device->reaper.busy) {
+		reap_start(device);
+	}
+}
+
+static struct buffer_slab *
+slab_of(struct bufq_buffer *first)
+{
+	return container_of(first, struct buffer_slab, buffers[0]);
+}
+
+static void
+owner_update(struct vmedia_session *session, const struct bufq *q)
+{
+	struct vmedia_session **owner = &session->device->owner[q - session->queues];
+
+	if (device_is_m2m(session->device)) {
+		return;
+	}
+	if (q->nb_buffers > 0) {
+		*owner = session;
+	} else if (*owner == session) {
+		*owner = NULL;
+	}
+}
+
+void
+queue_free(struct vmedia_session *session, struct bufq *q)
+{
+	uint32_t i, p, nb;
+
+	for (i = 0; i < q->nb_buffers; i++) {
+		const struct vmedia_buffer *pub = &q->buffers[i]->pub;
+
+		for (p = 0; p < pub->nb_planes; p++) {
+			range_release(session, pub->planes[p].offset, pub->planes[p].length);
+		}
+	}
+	for (i = 0; i < q->nb_buffers; i += nb) {
+		struct buffer_slab *slab = slab_of(q->buffers[i]);
+
+		nb = slab->nb;
+		slab_put(session->device, slab);
+	}
+	bufq_clear(q);
+	owner_update(session, q);
+}
+
+/* ---- Making */
+
+static struct bufq *
+job_queue(const struct buffers_job *job)
+{
+	return &job->request->session->queues[job->direction];
+}
+
+static void
+job_release(struct buffers_job *job, uint32_t from)
+{
+	uint32_t i, p;
+
+	for (i = from; i < job->nb_reserved; i++) {
+		for (p = 0; p < job->nb_planes; p++) {
+			range_release(job->request->session, job->offsets[i][p], job->lengths[p]);
+		}
+	}
+}
+
+static int
+reserve_plane(struct buffers_job *job, uint32_t plane)
+{
+	struct vmedia_session *session = job->request->session;
+	struct vmedia_device *device = session->device;
+	uint64_t bytes = round_up(job->lengths[plane], SHM_GRANULE_BYTES);
+	struct shm_range range;
+	int ret;
+
+	if (bytes > device->quota.max_session_bytes ||
+		session->bytes > device->quota.max_session_bytes - bytes) {
+		device->counters.nb_quota++;
+		return -ENOMEM;
+	}
+	ret = shm_range_alloc(device->arena, job->lengths[plane], &range);
+	if (ret != 0) {
+		return ret;
+	}
+	shm_map_hold(device->map, &range);
+	session->bytes += bytes;
+	job->offsets[job->nb_reserved][plane] = range.offset;
+	return 0;
+}
+
+/* All planes of the next buffer, or none. */
+static int
+reserve_buffer(struct buffers_job *job)
+{
+	uint32_t *offsets = job->offsets[job->nb_reserved];
+	uint32_t p, nb;
+	int ret = 0;
+
+	for (nb = 0; nb < job->nb_planes && ret == 0; nb++) {
+		ret = reserve_plane(job, nb);
+	}
+	if (ret == 0) {
+		job->nb_reserved++;
+		return 0;
+	}
+	for (p = 0; p + 1 < nb; p++) {
+		range_release(job->request->session, offsets[p], job->lengths[p]);
+	}
+	return ret;
+}
+
+static void
+reserve(struct buffers_job *job)
+{
+	while (job->nb_reserved < job->nb_wanted && reserve_buffer(job) == 0) {
+	}
+}
+
+static bool
+back_buffer(struct buffers_job *job, uint32_t i)
+{
+	struct shm_arena *arena = job->request->device->arena;
+	struct vmedia_buffer *pub = &job->slab->buffers[i].pub;
+	uint32_t p;
+
+	for (p = 0; p < job->nb_planes; p++) {
+		struct shm_range range = {job->offsets[i][p], job->lengths[p]};
+
+		if (shm_range_commit(arena, &range) != 0) {
+			return false;
+		}
+		pub->planes[p].addr = shm_arena_addr(arena, range.offset);
+		pub->planes[p].offset = range.offset;
+		pub->planes[p].length = range.length;
+	}
+	pub->session = job->request->session;
+	pub->nb_planes = job->nb_planes;
+	return true;
+}
+
+static void
+back_run(struct vmedia_job *base)
+{
+	struct buffers_job *job = container_of(base, struct buffers_job, job);
+
+	job->nb_ready = 0;
+	job->slab = calloc(1, sizeof(*job->slab) + job->nb_reserved * sizeof(struct bufq_buffer));
+	if (job->slab == NULL) {
+		return;
+	}
+	while (job->nb_ready < job->nb_reserved && back_buffer(job, job->nb_ready)) {
+		job->nb_ready++;
+	}
+}
+
+/* As many as may be kept now: the world went on while the job ran. */
+static uint32_t
+nb_to_keep(const struct buffers_job *job)
+{
+	const struct bufq *q = job_queue(job);
+
+	if (!request_is_alive(job->request) || q->streaming ||
+		queue_is_foreign(job->request->session, q)) {
+		return 0;
+	}
+	return MIN(job->nb_ready, BUFQ_MAX_BUFFERS - q->nb_buffers);
+}
+
+static void
+answer(struct buffers_job *job, uint32_t nb)
+{
+	struct vmedia_request *request = job->request;
+
+	if (nb == 0) {
+		vmedia_request_complete(request, -ENOMEM);
+		return;
+	}
+	if (request->desc->nr == _IOC_NR(VIDIOC_REQBUFS)) {
+		request->payload.arg.requestbuffers.count = nb;
+	} else {
+		request->payload.arg.create_buffers.count = nb;
+	}
+	if (event_drain_wait(request) == 0) {
+		vmedia_request_complete(request, 0);
+	}
+}
+
+static void
+back_done(struct vmedia_job *base)
+{
+	struct buffers_job *job = container_of(base, struct buffers_job, job);
+	struct vmedia_session *session = job->request->session;
+	struct bufq *q = job_queue(job);
+	uint32_t i, nb = nb_to_keep(job);
+
+	job_release(job, nb);
+	for (i = 0; i < nb; i++) {
+		bufq_add(q, &job->slab->buffers[i]);
+	}
+	if (nb > 0) {
+		job->slab->nb = nb;
+	} else if (job->slab != NULL) {
+		slab_put(session->device, job->slab);
+	}
+	owner_update(session, q);
+	answer(job, nb);
+}
+
+static void
+back_start(struct buffers_job *job)
+{
+	job->job.run = back_run;
+	job->job.done = back_done;
+	vmedia_offload(job->request->device, &job->job);
+}
+
+static void
+wait_run(struct vmedia_job *job)
+{
+	(void)job; /* what was queued before it is what matters */
+}
+
+static void
+wait_done(struct vmedia_job *base)
+{
+	struct buffers_job *job = container_of(base, struct buffers_job, job);
+
+	if (request_is_alive(job->request)) {
+		reserve(job);
+	}
+	back_start(job);
+}
+
+/* Frees are punched on offload and count only then. A request that finds too little waits once for
+ * those that are under way, its own REQBUFS' among them. */
+static int
+job_start(struct vmedia_request *request, struct bufq *q, uint32_t count)
+{
+	struct buffers_job *job = &request->buffers_job;
+
+	job->request = request;
+	job->direction = (uint32_t)(q - request->session->queues);
+	job->nb_wanted = count;
+	job->nb_reserved = 0;
+	job->slab = NULL;
+	reserve(job);
+	if (job->nb_reserved == job->nb_wanted) {
+		back_start(job);
+	} else {
+		job->job.run = wait_run;
+		job->job.done = wait_done;
+		vmedia_offload(request->device, &job->job);
+	}
+	if (!device_is_m2m(request->device)) {
+		request->device->owner[job->direction] = request->session;
+	}
+	return VMEDIA_DEFER;
+}
+
+/* ---- The two ioctls */
+
+int
+core_reqbufs(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	struct v4l2_requestbuffers *rb = arg;
+	struct bufq *q = session_queue(session, rb->type);
+	const struct vmedia_format *format;
+
+	rb->capabilities = CAPABILITIES;
+	rb->flags = 0;
+	if (q == NULL || rb->memory != V4L2_MEMORY_MMAP) {
+		return -EINVAL;
+	}
+	if (q->streaming || queue_is_foreign(session, q)) {
+		return -EBUSY;
+	}
+	queue_stop(session, q);
+	queue_free(session, q);
+	if (rb->count == 0) {
+		return event_drain_wait(request);
+	}
+	format = vmedia_format(session, q->type);
+	request->buffers_job.nb_planes = format->nb_planes;
+	memcpy(request->buffers_job.lengths, format->sizeimage, sizeof(format->sizeimage));
+	return job_start(request, q, MIN(rb->count, BUFQ_MAX_BUFFERS));
+}
+
+/* The sizes an application asks for, which may be larger than the format needs, but not smaller. */
+static int
+create_lengths(
+	struct buffers_job *job, const struct vmedia_format *format, const struct v4l2_format *wish)
+{
+	const struct v4l2_pix_format_mplane *mp = &wish->fmt.pix_mp;
+	bool mplane = v4l2_type_is_multiplanar(wish->type);
+	uint32_t p;
+
+	if (mplane && mp->num_planes != format->nb_planes) {
+		return -EINVAL;
+	}
+	job->nb_planes = format->nb_planes;
+	for (p = 0; p < format->nb_planes; p++) {
+		job->lengths[p] = mplane ? mp->plane_fmt[p].sizeimage : wish->fmt.pix.sizeimage;
+		if (job->lengths[p] < format->sizeimage[p]) {
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int
+core_create_bufs(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	struct v4l2_create_buffers *create = arg;
+	struct bufq *q = session_queue(session, create->format.type);
+	int ret;
+
+	create->capabilities = CAPABILITIES;
+	create->flags = 0;
+	if (q == NULL || create->memory != V4L2_MEMORY_MMAP) {
+		return -EINVAL;
+	}
+	create->index = q->nb_buffers;
+	if (create->count == 0) {
+		return 0;
+	}
+	/* While streaming the Linux guest would copy lists that are in use (T-13). */
+	if (q->streaming || queue_is_foreign(session, q)) {
+		return -EBUSY;
+	}
+	if (q->nb_buffers == BUFQ_MAX_BUFFERS) {
+		return -ENOBUFS;
+	}
+	ret = create_lengths(
+		&request->buffers_job, vmedia_format(session, q->type), &create->format);
+	if (ret != 0) {
+		return ret;
+	}
+	return job_start(request, q, MIN(create->count, BUFQ_MAX_BUFFERS - q->nb_buffers));
+}

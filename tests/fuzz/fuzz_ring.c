@@ -18,6 +18,8 @@
 
 #include "virtq/virtq.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 #define F_PACKED    1u
 #define F_EVENT_IDX 2u
 #define F_INDIRECT  4u

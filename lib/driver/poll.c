@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Progress: spinning, sleeping, time-outs. HOT. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "driver/internal.h"
+
+#define CHECK_INTERVAL_MS 1
+#define IDLE_SPINS        64
+#define MAX_SLEEP_MS      1000
+
+static void
+expire_commands(struct driver *drv, uint64_t now)
+{
+	for (uint32_t i = 0; i < drv->nb_commands; i++) {
+		struct command *cmd = &drv->commands[i];
+
+		if (cmd->state == COMMAND_FLIGHT && (int64_t)(now - cmd->deadline_tsc) >= 0) {
+			drv->stats.timeouts++;
+			command_give_up(cmd, -ETIMEDOUT);
+		}
+	}
+}
+
+int
+driver_check(struct driver *drv)
+{
+	uint64_t now = clock_tsc();
+
+	if (likely((int64_t)(now - drv->next_check_tsc) < 0 && drv->dead == 0)) {
+		return 0;
+	}
+	drv->next_check_tsc = now + clock_ns_to_tsc(CHECK_INTERVAL_MS * NSEC_PER_MSEC);
+	if (drv->dead == 0) {
+		if (!drv->local && frontend_is_dead(&drv->fe)) {
+			drv->dead = -ENODEV;
+		} else if (drv->rings[0].broken || drv->rings[1].broken) {
+			drv->dead = -EIO;
+		}
+	}
+	if (unlikely(drv->dead != 0)) {
+		command_fail_all(drv, drv->dead);
+	} else if (drv->nb_flight > 0) {
+		expire_commands(drv, now);
+	}
+	return drv->dead;
+}
+
+static void
+drain_fd(int fd)
+{
+	uint64_t value;
+
+	if (fd >= 0 && read(fd, &value, sizeof(value)) < 0) {
+		return; /* non-blocking: nothing was in it */
+	}
+}
+
+bool
+driver_arm(struct driver *drv)
+{
+	bool quiet = true;
+
+	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
+		quiet &= ring_arm(&drv->rings[q]);
+	}
+	drv->armed = true;
+	return quiet && drv->dead == 0 && (drv->local || !frontend_is_dead(&drv->fe));
+}
+
+static void
+disarm(struct driver *drv)
+{
+	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
+		ring_disarm(&drv->rings[q]);
+		drain_fd(drv->rings[q].call_fd);
+	}
+	drv->armed = false;
+}
+
+static int
+sleep_ms(const struct driver *drv, uint64_t deadline_tsc)
+{
+	uint64_t until = MIN(deadline_tsc, events_next_due(drv));
+	uint64_t now = clock_tsc();
+
+	if (until <= now) {
+		return 0;
+	}
+	return (int)MIN(clock_tsc_to_ns(until - now) / NSEC_PER_MSEC + 1, (uint64_t)MAX_SLEEP_MS);
+}
+
+void
+driver_idle(struct driver *drv, uint64_t deadline_tsc)
+{
+	struct pollfd fds[DRIVER_NB_QUEUES] = {
+		{.fd = drv->rings[0].call_fd, .events = POLLIN},
+		{.fd = drv->rings[1].call_fd, .events = POLLIN},
+	};
+
+	if (drv->config.wait == DRIVER_POLL) {
+		for (unsigned int i = 0; i < IDLE_SPINS; i++) {
+			cpu_relax();
+		}
+		return;
+	}
+	if (driver_arm(drv)) {
+		drv->stats.sleeps++;
+		/* Interrupted or not: the caller looks at the rings. */
+		poll(fds, DRIVER_NB_QUEUES, sleep_ms(drv, deadline_tsc));
+	}
+	disarm(drv);
+}
+
+int
+driver_poll(struct driver *drv)
+{
+	unsigned int nb;
+
+	if (unlikely(drv->armed)) {
+		disarm(drv);
+	}
+	nb = command_collect(drv) + events_collect(drv);
+	if (nb == 0) {
+		int ret = driver_check(drv);
+
+		if (unlikely(ret != 0)) {
+			return ret;
+		}
+	}
+	return (int)nb;
+}
+
+int
+driver_wait(struct driver *drv, int timeout_ms)
+{
+	uint64_t deadline = UINT64_MAX;
+	int ret;
+
+	if (timeout_ms >= 0) {
+		deadline = clock_tsc() + clock_ns_to_tsc((uint64_t)timeout_ms * NSEC_PER_MSEC);
+	}
+	while ((ret = driver_poll(drv)) == 0) {
+		if (deadline != UINT64_MAX && clock_tsc() >= deadline) {
+			return -ETIMEDOUT;
+		}
+		driver_idle(drv, deadline);
+	}
+	return ret;
+}

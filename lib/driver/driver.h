@@ -31,7 +31,7 @@
 #define DRIVER_QUEUE_COMMAND     0
 #define DRIVER_QUEUE_EVENT       1
 #define DRIVER_NB_QUEUES         2
-#define DRIVER_MAX_BUFFERS       64 /* per V4L2 queue; a device that reports more breaks the protocol */
+#define DRIVER_MAX_BUFFERS       64 /* per V4L2 queue; more breaks the protocol */
 #define DRIVER_MAX_EVENT_BUFFERS 64
 
 /* vhost-user protocol features that QEMU 11.1 acknowledges of what a media back-end offers:

@@ -70,7 +70,7 @@ frontend_connect(const char *path)
 	if (path == NULL || strlen(path) >= sizeof(addr.sun_path)) {
 		return -EINVAL;
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		return -errno;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMORY_GPA         0x40000000ULL /* guest-physical base: not 0, so that nothing is by luck */
+#define MEMORY_GPA         0x40000000ULL /* base: not 0, nothing by luck */
 #define MEMORY_PAGE_BYTES  4096u
 #define MEMORY_MAX_REGIONS 8
 

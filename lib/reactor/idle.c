@@ -83,14 +83,15 @@ wait_ns(struct reactor *reactor, const struct timespec *timeout)
 	epoll_wait(reactor->epoll_fd, events, NB_EVENTS, ms);
 }
 
-/* The sleeping half of the protocol in internal.h. */
+/* The sleeping half of the protocol in internal.h. ADAPTIVE is awake spin_us before the deadline:
+ * falling asleep and being woken must not be the delay of a frame (100 us in a virtual machine). */
 static void
 sleep_until(struct reactor *reactor, uint64_t now_tsc, uint64_t deadline_tsc)
 {
 	struct timespec timeout;
 
 	if (deadline_tsc != REACTOR_NO_DEADLINE) {
-		uint64_t ns = clock_tsc_to_ns(deadline_tsc - now_tsc);
+		uint64_t ns = clock_tsc_to_ns(deadline_tsc - now_tsc - reactor->spin_tsc);
 
 		timeout.tv_sec = (time_t)(ns / NSEC_PER_SEC);
 		timeout.tv_nsec = (long)(ns % NSEC_PER_SEC);
@@ -108,7 +109,9 @@ reactor_sleep(struct reactor *reactor, uint64_t now_tsc)
 	uint64_t deadline_tsc = earliest_deadline(reactor);
 	uint64_t awake_tsc;
 
-	if (deadline_tsc <= now_tsc || deadline_tsc - now_tsc < reactor->min_sleep_tsc) {
+	/* Too short to be worth it, or already due. */
+	if (deadline_tsc <= now_tsc ||
+		deadline_tsc - now_tsc < reactor->spin_tsc + reactor->min_sleep_tsc) {
 		return 0;
 	}
 	if (!TAILQ_EMPTY(&reactor->works) || !msg_queue_empty(&reactor->inbox) ||

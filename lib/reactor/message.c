@@ -34,6 +34,7 @@ msg_queue_take(struct msg_queue *queue)
 	return oldest;
 }
 
+/* A message that sends itself again lands in the next batch: the pass ends. */
 unsigned int
 reactor_messages_run(struct reactor *reactor)
 {
@@ -83,6 +84,7 @@ reactor_call(struct reactor *reactor, void (*fn)(void *arg), void *arg)
 	struct call call = {.fn = fn, .arg = arg};
 	struct reactor_msg msg = {.fn = call_run, .arg = &call};
 
+	/* Nobody would answer; what was sent before comes first all the same. */
 	if (atomic_load(&reactor->owner) == NULL || reactor_is_current(reactor)) {
 		reactor_messages_run(reactor);
 		fn(arg);

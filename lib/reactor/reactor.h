@@ -8,9 +8,12 @@
  * that takes longer than twice the budget is counted.
  *
  * Idle policy. POLL never sleeps. INTERRUPT sleeps as soon as a pass found nothing. ADAPTIVE spins
- * for spin_us first. Before it sleeps the reactor asks each poller to arm its notifications and to
- * look again; it sleeps in epoll on the watched fds and the message eventfd until the earliest
- * deadline that pollers gave.
+ * for spin_us first, and again for the last spin_us before a deadline. Before it sleeps the reactor
+ * asks each poller to arm its notifications and to look again; it sleeps in epoll on the watched
+ * fds and the message eventfd until the earliest deadline that pollers gave.
+ *
+ * On one CPU. POLL gives it up only when the scheduler takes it: everything works, but a command
+ * can wait for a time slice of milliseconds. Use ADAPTIVE or INTERRUPT there.
  *
  * The thread is our own, not an EAL lcore: see docs/decisions/0001-reactor-threads.md. thread_init
  * lets the control room register it with EAL.
@@ -22,14 +25,16 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+/* What a poller answers that waits for nothing but the other side. */
 #define REACTOR_NO_DEADLINE UINT64_MAX
 
 enum reactor_idle {
-	REACTOR_POLL,
-	REACTOR_ADAPTIVE,
-	REACTOR_INTERRUPT
+	REACTOR_POLL,     /* lowest latency: no system call ever; takes its CPU whole */
+	REACTOR_ADAPTIVE, /* like POLL while there is traffic, asleep when there is none */
+	REACTOR_INTERRUPT /* least CPU time: each command after a pause costs a wake-up */
 };
 
+/* Copied by create. The zero of spin_us and budget_us means the default. */
 struct reactor_config {
 	const char *name; /* thread name, at most 15 bytes; offload gets "-o" appended */
 	int cpu;          /* CPU to pin to, or -1: not pinned (tests) */
@@ -40,7 +45,7 @@ struct reactor_config {
 	void *thread_init_arg;
 };
 
-struct reactor;
+struct reactor; /* opaque; one thread, one CPU, one epoll set */
 struct poller;
 
 /* What a poller can do. All calls on the reactor thread. */
@@ -56,6 +61,7 @@ struct poller_ops {
 	uint64_t (*deadline)(struct poller *poller);
 };
 
+/* Memory is the caller's, zeroed but for ops; it stays in place while added. */
 struct poller {
 	const struct poller_ops *ops;
 	TAILQ_ENTRY(poller) link; /* the reactor's */
@@ -108,6 +114,7 @@ void reactor_send(struct reactor *reactor, struct reactor_msg *msg);
 /* Any thread but the reactor's: sends and waits until fn was called. Not for the hot path. While
  * nobody owns the reactor (before start, after stop) fn is called at once by the caller. */
 void reactor_call(struct reactor *reactor, void (*fn)(void *arg), void *arg);
+/* Any thread: does the caller own the reactor? For checks of "reactor thread only". */
 bool reactor_is_current(const struct reactor *reactor);
 
 /* Reactor thread, at any time but in arm, disarm and deadline. A poller may delete itself or any
@@ -126,10 +133,12 @@ void reactor_offload(struct reactor *reactor, struct offload_job *job);
 int reactor_watch(struct reactor *reactor, int fd, bool drain);
 void reactor_unwatch(struct reactor *reactor, int fd);
 
-/* Single writer; any thread may read (relaxed). TSC ticks. */
+/* Single writer; any thread may read (relaxed): each number is whole, together they are no
+ * snapshot. Times are TSC ticks. busy_tsc + idle_tsc + sleep_tsc is the time since start, within a
+ * pass. They are wall time: what another thread on the same CPU took counts as the reactor's. */
 struct reactor_stats {
 	uint64_t nb_passes;
-	uint64_t nb_busy_passes;
+	uint64_t nb_busy_passes; /* at least one thing was done */
 	uint64_t busy_tsc;
 	uint64_t idle_tsc; /* spinning without work */
 	uint64_t sleep_tsc;
@@ -139,10 +148,12 @@ struct reactor_stats {
 	uint64_t nb_messages;
 };
 void reactor_stats(const struct reactor *reactor, struct reactor_stats *stats);
+/* The CPU of the configuration; -1: not pinned. */
 int reactor_cpu(const struct reactor *reactor);
 const char *reactor_name(const struct reactor *reactor);
 /* Kernel thread id, for /proc/PID/task/TID and strace; 0 before start. */
 int reactor_tid(const struct reactor *reactor);
+/* budget_us in TSC ticks. */
 uint64_t reactor_budget_tsc(const struct reactor *reactor);
 
 #endif

@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/util.h"
 #include "reactor/internal.h"
 
 #define DEFAULT_SPIN_US   50
@@ -58,6 +57,9 @@ count_reactor_on(int cpu, int change)
 	}
 }
 
+/* Signals of the process are the control thread's business. A fault of the thread itself has to
+ * stay deliverable: a front-end that truncates its memory shows as SIGBUS, which vmediad survives.
+ */
 int
 thread_create(pthread_t *thread, void *(*fn)(void *arg), void *arg)
 {
@@ -122,13 +124,14 @@ reactor_main(void *arg)
 		sem_post(&reactor->ready);
 		return NULL;
 	}
+	/* From here on this thread owns the reactor; start, and reactor_call, wait for that. */
 	atomic_store(&reactor->tid, gettid());
 	reactor_own(reactor);
 	if (reactor->thread_init != NULL) {
 		reactor->thread_init(reactor->thread_init_arg);
 	}
 	sem_post(&reactor->ready);
-	reactor_loop(reactor);
+	reactor_loop(reactor); /* until stop_requested */
 	reactor_finish(reactor);
 	return NULL;
 }
@@ -171,7 +174,6 @@ idle_init(struct reactor *reactor, const struct reactor_config *config)
 	reactor->min_sleep_tsc = clock_ns_to_tsc(MIN_SLEEP_US * NSEC_PER_USEC);
 	if (config->idle == REACTOR_ADAPTIVE) {
 		reactor->spin_tsc = clock_ns_to_tsc(spin_us * NSEC_PER_USEC);
-		reactor->min_sleep_tsc = MAX(reactor->min_sleep_tsc, reactor->spin_tsc);
 	}
 }
 
@@ -249,6 +251,7 @@ reactor_start(struct reactor *reactor)
 	return 0;
 }
 
+/* A done() may send or offload again, so both are looked at until both are empty. */
 void
 reactor_finish(struct reactor *reactor)
 {
@@ -259,6 +262,7 @@ reactor_finish(struct reactor *reactor)
 	}
 }
 
+/* A message like others, so all that were sent before it were called when it is seen. */
 static void
 stop_requested(void *arg)
 {

@@ -136,6 +136,18 @@ option_defaults(const struct vmedia_option *table, void *base)
 }
 
 void
+option_keys(const struct vmedia_option *table, char *text, size_t text_bytes)
+{
+	size_t at = 0;
+
+	snprintf(text, text_bytes, "none");
+	for (; table != NULL && table->key != NULL && at < text_bytes; table++) {
+		at += (size_t)snprintf(
+			text + at, text_bytes - at, "%s%s", at > 0 ? ", " : "", table->key);
+	}
+}
+
+void
 option_help(const struct vmedia_option *table, FILE *out)
 {
 	for (const struct vmedia_option *row = table; row != NULL && row->key != NULL; row++) {

@@ -27,6 +27,9 @@ int option_store(const struct vmedia_option *row, void *base, const char *value,
 /* What is allowed, as text: "1 .. 240", "nv12 | yuyv", "yes | no", "text". */
 void option_allowed(const struct vmedia_option *row, char *text, size_t text_bytes);
 
+/* All keys: "width, height, fps", or "none". */
+void option_keys(const struct vmedia_option *table, char *text, size_t text_bytes);
+
 /* All rows as an aligned table: key, allowed, default, help. */
 void option_help(const struct vmedia_option *table, FILE *out);
 

@@ -61,15 +61,21 @@ virtq_packed_base(const struct virtq *vq)
 	return encode(vq->avail_idx, vq->avail_wrap);
 }
 
-/* Acquires the slot next to take; true when it is available. */
+/* Acquires a slot; true when it is available in the lap of that wrap counter. */
 static bool
-look(const struct virtq *vq, uint16_t *flags)
+acquire(const struct virtq *vq, uint16_t slot, bool wrap, uint16_t *flags)
 {
 	const struct vring_packed_desc *ring = vq->desc;
 
-	*flags = __atomic_load_n(&ring[vq->avail_idx].flags, __ATOMIC_ACQUIRE);
-	return !!(*flags & PACKED_AVAIL) == vq->avail_wrap &&
-	       !!(*flags & PACKED_USED) != vq->avail_wrap;
+	*flags = __atomic_load_n(&ring[slot].flags, __ATOMIC_ACQUIRE);
+	return !!(*flags & PACKED_AVAIL) == wrap && !!(*flags & PACKED_USED) != wrap;
+}
+
+/* The slot next to take. */
+static bool
+look(const struct virtq *vq, uint16_t *flags)
+{
+	return acquire(vq, vq->avail_idx, vq->avail_wrap, flags);
 }
 
 static int
@@ -152,17 +158,12 @@ virtq_packed_has_work(const struct virtq *vq)
 uint16_t
 virtq_packed_nb_available(const struct virtq *vq, uint16_t max)
 {
-	const struct vring_packed_desc *ring = vq->desc;
 	uint16_t slot = vq->avail_idx;
 	bool wrap = vq->avail_wrap;
+	uint16_t flags;
 	uint16_t nb = 0;
 
-	while (nb < max && nb < vq->size) {
-		uint16_t flags = __atomic_load_n(&ring[slot].flags, __ATOMIC_ACQUIRE);
-
-		if (!!(flags & PACKED_AVAIL) != wrap || !!(flags & PACKED_USED) == wrap) {
-			break;
-		}
+	while (nb < max && nb < vq->size && acquire(vq, slot, wrap, &flags)) {
 		advance(vq, &slot, &wrap, 1);
 		nb++;
 	}

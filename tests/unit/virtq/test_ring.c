@@ -148,6 +148,40 @@ BOTH(an_outstanding_chain_is_not_popped_again)
 	teardown(f);
 }
 
+BOTH(available_chains_are_counted_without_taking_them)
+{
+	struct fixture *f = setup((struct fake_guest_config){
+		.packed = packed, .queue_size = 8, .indirect = true, .shape = FAKE_INDIRECT});
+
+	for (int lap = 0; lap < 5; lap++) {
+		int ids[8];
+
+		for (uint16_t i = 0; i < 8; i++) {
+			cr_assert_eq(virtq_nb_available(&f->vq, 100), i);
+			cr_assert_eq(virtq_nb_available(&f->vq, 3), MIN(i, 3));
+			ids[i] = send_number(f, i);
+		}
+		cr_assert_eq(virtq_nb_available(&f->vq, 100), 8);
+		cr_assert_eq(pop(f), 8);
+		cr_assert_eq(virtq_nb_available(&f->vq, 100), 0);
+		for (uint64_t i = 0; i < 8; i++) {
+			chain_write(f->chains[i], &i, sizeof(i));
+			virtq_push(&f->vq, f->chains[i], sizeof(i));
+		}
+		give_back(f);
+		for (uint64_t i = 0; i < 8; i++) {
+			expect_number(f, ids[i], i);
+		}
+		/* Positions that are no multiple of the size. */
+		ids[0] = send_number(f, 1);
+		cr_assert_eq(echo(f), 1);
+		expect_number(f, ids[0], 1);
+	}
+	virtq_stop(&f->vq);
+	cr_expect_eq(virtq_nb_available(&f->vq, 100), 0);
+	teardown(f);
+}
+
 BOTH(nothing_is_visible_before_the_flush)
 {
 	struct fixture *f = setup_plain(packed);

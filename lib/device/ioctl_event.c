@@ -122,6 +122,7 @@ core_unsubscribe_event(struct vmedia_session *session, struct vmedia_request *re
 		if (s->used && (sub->type == V4L2_EVENT_ALL ||
 				       (s->type == sub->type && s->id == sub->id))) {
 			event_subscription_drop(s);
+			session->nb_subscriptions--;
 		}
 	}
 	return 0;

@@ -1,127 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The driver side of split and packed rings; positions are 64-bit counters that never wrap. */
 #include <errno.h>
 #include <linux/virtio_ring.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "fake/guest.h"
+#include "fake/memory.h"
 
-#define GRANULE_BYTES 64
-#define PAGE_BYTES    4096
-#define CANARY        0xee
-#define NO_ID         0xffff
+#define NO_ID 0xffff
 
 struct segment {
 	uint64_t gpa;
 	uint32_t len;
 	uint16_t flags;
 };
-
-static void *
-must(void *ptr)
-{
-	if (ptr == NULL) {
-		fprintf(stderr, "fake guest: out of memory\n");
-		abort();
-	}
-	return ptr;
-}
-
-static size_t
-granules_of(size_t bytes)
-{
-	return bytes == 0 ? 1 : (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES;
-}
-
-/* Next fit. NULL when no run of free granules is long enough. */
-static void *
-region_alloc(struct fake_region *r, size_t bytes)
-{
-	size_t total = r->bytes / GRANULE_BYTES;
-	size_t want = granules_of(bytes);
-	size_t run = 0;
-
-	for (size_t tried = 0; tried < total + want; tried++) {
-		size_t at = r->rover;
-
-		r->rover = (at + 1) % total;
-		run = r->granules[at] ? 0 : run + 1;
-		if (run == want) {
-			char *ptr = r->addr + (at + 1 - want) * GRANULE_BYTES;
-
-			memset(&r->granules[at + 1 - want], 1, want);
-			memset(ptr, 0, bytes);
-			memset(ptr + bytes, CANARY, want * GRANULE_BYTES - bytes);
-			return ptr;
-		}
-		run = at + 1 == total ? 0 : run;
-	}
-	return NULL;
-}
-
-static struct fake_region *
-region_of(const struct fake_guest *g, const void *ptr)
-{
-	for (unsigned int i = 0; i < g->config.nb_regions; i++) {
-		const struct fake_region *r = &g->regions[i];
-
-		if ((const char *)ptr >= r->addr && (const char *)ptr < r->addr + r->bytes) {
-			return (struct fake_region *)(uintptr_t)r;
-		}
-	}
-	fprintf(stderr, "fake guest: %p is not guest memory\n", ptr);
-	abort();
-}
-
-static void
-region_free(struct fake_guest *g, const struct iovec *iov)
-{
-	struct fake_region *r = region_of(g, iov->iov_base);
-	const unsigned char *end = (unsigned char *)iov->iov_base + iov->iov_len;
-	size_t nb = granules_of(iov->iov_len);
-
-	for (size_t i = 0; i < nb * GRANULE_BYTES - iov->iov_len; i++) {
-		if (end[i] != CANARY) {
-			g->nb_overruns++;
-			break;
-		}
-	}
-	memset(&r->granules[((char *)iov->iov_base - r->addr) / GRANULE_BYTES], 0, nb);
-}
-
-void *
-fake_guest_alloc(struct fake_guest *g, unsigned int region, size_t bytes)
-{
-	return must(region_alloc(&g->regions[region], bytes));
-}
-
-uint64_t
-fake_guest_gpa(const struct fake_guest *g, const void *ptr)
-{
-	const struct fake_region *r = region_of(g, ptr);
-
-	return r->gpa + ((const char *)ptr - r->addr);
-}
-
-static void
-create_regions(struct fake_guest *g)
-{
-	uint64_t gpa = 0x100000;
-
-	for (unsigned int i = 0; i < g->config.nb_regions; i++) {
-		struct fake_region *r = &g->regions[i];
-
-		r->gpa = gpa;
-		r->bytes = g->config.region_bytes;
-		r->addr = must(aligned_alloc(PAGE_BYTES, r->bytes));
-		memset(r->addr, 0, r->bytes);
-		r->granules = must(calloc(r->bytes / GRANULE_BYTES, sizeof(bool)));
-		gpa += r->bytes + (g->config.adjacent ? 0 : 0x40000000);
-	}
-}
 
 static void
 create_queue(struct fake_guest *g, struct fake_queue *q)
@@ -135,14 +30,14 @@ create_queue(struct fake_guest *g, struct fake_queue *q)
 	q->device = fake_guest_alloc(g, 0, packed ? 4 : 6 + 8u * size);
 	q->kickfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	q->callfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	q->free_slots = must(calloc(size, sizeof(uint16_t)));
-	q->chains = must(calloc(size, sizeof(struct fake_chain)));
+	q->free_slots = fake_must(calloc(size, sizeof(uint16_t)));
+	q->chains = fake_must(calloc(size, sizeof(struct fake_chain)));
 }
 
 struct fake_guest *
 fake_guest_create(const struct fake_guest_config *config)
 {
-	struct fake_guest *g = must(calloc(1, sizeof(*g)));
+	struct fake_guest *g = fake_must(calloc(1, sizeof(*g)));
 	struct fake_guest_config *c = &g->config;
 
 	*c = *config;
@@ -150,8 +45,7 @@ fake_guest_create(const struct fake_guest_config *config)
 	c->queue_size = c->queue_size ? c->queue_size : 64;
 	c->nb_regions = c->nb_regions ? c->nb_regions : 1;
 	c->region_bytes = c->region_bytes ? c->region_bytes : 1 << 20;
-	c->region_bytes = (c->region_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-	create_regions(g);
+	fake_regions_create(g);
 	for (unsigned int i = 0; i < c->nb_queues; i++) {
 		create_queue(g, &g->queues[i]);
 		fake_guest_reset(g, i);
@@ -163,7 +57,7 @@ static void
 chain_free(struct fake_guest *g, struct fake_queue *q, struct fake_chain *c)
 {
 	for (unsigned int i = 0; i < c->nb_iov; i++) {
-		region_free(g, &c->iov[i]);
+		fake_region_free(g, &c->iov[i]);
 	}
 	for (unsigned int i = 0; c->slots != NULL && i < c->nb_slots; i++) {
 		q->free_slots[q->nb_free + i] = c->slots[i];
@@ -218,10 +112,7 @@ fake_guest_destroy(struct fake_guest *g)
 		free(q->free_slots);
 		free(q->chains);
 	}
-	for (unsigned int i = 0; i < g->config.nb_regions; i++) {
-		free(g->regions[i].addr);
-		free(g->regions[i].granules);
-	}
+	fake_regions_destroy(g);
 	free(g);
 }
 
@@ -271,27 +162,16 @@ avail_push(struct fake_queue *q, uint16_t head)
 	q->nb_avail++;
 }
 
-/* Puts nb segments into the ring as one chain; returns its id. Split: the head; packed: a free id.
+/* Puts nb segments into the ring and keeps *c; returns its id. Split: the head; packed: a free id.
  * The head of a packed chain is written last. */
 static int
-put_chain(struct fake_guest *g, struct fake_queue *q, const struct segment *seg, unsigned int nb)
+put_chain(struct fake_guest *g, struct fake_queue *q, struct fake_chain *c,
+	const struct segment *seg, unsigned int nb)
 {
 	int id = 0;
 
 	q->nb_free -= nb;
-	if (!g->config.packed) {
-		uint16_t *slots = must(calloc(nb, sizeof(*slots)));
-
-		for (unsigned int i = 0; i < nb; i++) {
-			slots[i] = q->free_slots[q->nb_free + i];
-		}
-		for (unsigned int i = 0; i < nb; i++) {
-			put_split(q, slots[i], &seg[i], i + 1 < nb ? slots[i + 1] : NO_ID);
-		}
-		id = slots[0];
-		q->chains[id].slots = slots;
-		avail_push(q, id);
-	} else {
+	if (g->config.packed) {
 		while (q->chains[id].busy) {
 			id++;
 		}
@@ -299,14 +179,23 @@ put_chain(struct fake_guest *g, struct fake_queue *q, const struct segment *seg,
 			put_packed(q, q->nb_avail + i, &seg[i], i + 1 == nb ? id : NO_ID);
 		}
 		q->nb_avail += nb;
+	} else {
+		c->slots = fake_must(calloc(nb, sizeof(*c->slots)));
+		memcpy(c->slots, &q->free_slots[q->nb_free], nb * sizeof(*c->slots));
+		for (unsigned int i = 0; i < nb; i++) {
+			put_split(q, c->slots[i], &seg[i], i + 1 < nb ? c->slots[i + 1] : NO_ID);
+		}
+		id = c->slots[0];
+		avail_push(q, id);
 	}
-	q->chains[id].busy = true;
-	q->chains[id].nb_slots = nb;
+	c->busy = true;
+	c->nb_slots = nb;
+	q->chains[id] = *c;
 	return id;
 }
 
-/* Moves all segments but the first `keep` into a table; returns how many are left. */
-static unsigned int
+/* Moves all segments but the first `keep` into a table, and refers to it. */
+static void
 make_table(struct fake_guest *g, struct segment *seg, unsigned int nb, unsigned int keep,
 	struct iovec *table)
 {
@@ -330,7 +219,6 @@ make_table(struct fake_guest *g, struct segment *seg, unsigned int nb, unsigned 
 		}
 	}
 	seg[keep] = (struct segment){fake_guest_gpa(g, d), nb_table * 16, VRING_DESC_F_INDIRECT};
-	return keep + 1;
 }
 
 /* Memory for one piece, regions in turn. */
@@ -339,9 +227,61 @@ alloc_piece(struct fake_guest *g, struct iovec *iov, size_t bytes)
 {
 	struct fake_region *r = &g->regions[g->next_region++ % g->config.nb_regions];
 
-	iov->iov_base = region_alloc(r, bytes);
+	iov->iov_base = fake_region_alloc(r, bytes);
 	iov->iov_len = bytes;
 	return iov->iov_base != NULL;
+}
+
+/* Memory and contents of all pieces, as segments; iov[] says what is allocated. */
+static bool
+fill_pieces(struct fake_guest *g, struct fake_chain *c, struct segment *seg,
+	const struct iovec *readable, const uint32_t *writable)
+{
+	for (unsigned int i = 0; i < c->nb_readable + c->nb_writable; i++) {
+		bool in = i < c->nb_readable;
+		size_t len = in ? readable[i].iov_len : writable[i - c->nb_readable];
+
+		if (!alloc_piece(g, &c->iov[i], len)) {
+			return false;
+		}
+		c->nb_iov++;
+		if (in && len > 0) {
+			memcpy(c->iov[i].iov_base, readable[i].iov_base, len);
+		}
+		seg[i] = (struct segment){
+			fake_guest_gpa(g, c->iov[i].iov_base), len, in ? 0 : VRING_DESC_F_WRITE};
+	}
+	return true;
+}
+
+/* How many segments stay in the ring before the table; all of them: there is no table. */
+static unsigned int
+nb_before_table(enum fake_shape shape, unsigned int nb)
+{
+	unsigned int keep = shape == FAKE_INDIRECT ? 0 : shape == FAKE_MIXED ? 1 : nb;
+
+	return keep < nb ? keep : nb;
+}
+
+/* The chain's segments, its table made; false when memory is short. */
+static bool
+make_chain(struct fake_guest *g, struct fake_chain *c, struct segment *seg,
+	const struct iovec *readable, const uint32_t *writable)
+{
+	unsigned int nb = c->nb_readable + c->nb_writable;
+	unsigned int keep = nb_before_table(g->config.shape, nb);
+
+	if (!fill_pieces(g, c, seg, readable, writable)) {
+		return false;
+	}
+	if (keep < nb) {
+		if (!alloc_piece(g, &c->iov[nb], (nb - keep) * 16)) {
+			return false;
+		}
+		c->nb_iov++;
+		make_table(g, seg, nb, keep, &c->iov[nb]);
+	}
+	return true;
 }
 
 int
@@ -349,57 +289,30 @@ fake_guest_add(struct fake_guest *g, unsigned int queue, const struct iovec *rea
 	unsigned int nb_readable, const uint32_t *writable, unsigned int nb_writable)
 {
 	struct fake_queue *q = &g->queues[queue];
+	struct fake_chain c = {.nb_readable = nb_readable, .nb_writable = nb_writable};
 	unsigned int nb = nb_readable + nb_writable;
-	unsigned int keep = g->config.shape == FAKE_INDIRECT ? 0
-	                    : g->config.shape == FAKE_MIXED  ? 1
-	                                                     : nb;
+	unsigned int keep = nb_before_table(g->config.shape, nb);
 	unsigned int nb_ring = keep < nb ? keep + 1 : nb;
 	struct segment *seg;
-	struct iovec *iov;
-	unsigned int done = 0;
 	int id = -ENOSPC;
 
 	reap(g, q);
 	if (nb == 0 || nb_ring > q->nb_free) {
 		return -ENOSPC;
 	}
-	seg = must(calloc(nb + 1, sizeof(*seg)));
-	iov = must(calloc(nb + 1, sizeof(*iov)));
-	for (; done < nb; done++) {
-		bool in = done < nb_readable;
-		size_t len = in ? readable[done].iov_len : writable[done - nb_readable];
-
-		if (!alloc_piece(g, &iov[done], len)) {
-			goto out;
+	seg = fake_must(calloc(nb + 1, sizeof(*seg)));
+	c.iov = fake_must(calloc(nb + 1, sizeof(*c.iov)));
+	if (make_chain(g, &c, seg, readable, writable)) {
+		for (unsigned int i = 0; i + 1 < nb_ring; i++) {
+			seg[i].flags |= VRING_DESC_F_NEXT;
 		}
-		if (in && len > 0) {
-			memcpy(iov[done].iov_base, readable[done].iov_base, len);
+		id = put_chain(g, q, &c, seg, nb_ring);
+	} else {
+		while (c.nb_iov > 0) {
+			fake_region_free(g, &c.iov[--c.nb_iov]);
 		}
-		seg[done] = (struct segment){
-			fake_guest_gpa(g, iov[done].iov_base), len, in ? 0 : VRING_DESC_F_WRITE};
+		free(c.iov);
 	}
-	if (keep < nb) {
-		if (!alloc_piece(g, &iov[nb], (nb - keep) * 16)) {
-			goto out;
-		}
-		done++;
-		make_table(g, seg, nb, keep, &iov[nb]);
-	}
-	for (unsigned int i = 0; i + 1 < nb_ring; i++) {
-		seg[i].flags |= VRING_DESC_F_NEXT;
-	}
-	id = put_chain(g, q, seg, nb_ring);
-	q->chains[id].iov = iov;
-	q->chains[id].nb_iov = done;
-	q->chains[id].nb_readable = nb_readable;
-	q->chains[id].nb_writable = nb_writable;
-	free(seg);
-	return id;
-out:
-	while (done-- > 0) {
-		region_free(g, &iov[done]);
-	}
-	free(iov);
 	free(seg);
 	return id;
 }

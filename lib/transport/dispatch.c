@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What each request means: answered here, or checked, forwarded to librte_vhost and noted when the
+ * library took it. Gateway thread.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "transport/internal.h"
+
+#define ALL_RINGS ((1u << TRANSPORT_NB_QUEUES) - 1)
+
+static int
+reply_u64(struct vhost_user *vu, uint64_t value)
+{
+	vu->reader.msg.payload.u64 = value;
+	message_make_reply(&vu->reader.msg, sizeof(value));
+	return DISPATCH_REPLY;
+}
+
+static int
+get_features(struct vhost_user *vu)
+{
+	return reply_u64(vu, TRANSPORT_FEATURES | (1ULL << MSG_VIRTIO_F_PROTOCOL_FEATURES));
+}
+
+static int
+get_protocol_features(struct vhost_user *vu)
+{
+	return reply_u64(vu, vu->offered_protocol_features);
+}
+
+/* Bits we did not offer are ignored, as a front-end may echo a superset it believes in. */
+static int
+set_protocol_features(struct vhost_user *vu)
+{
+	uint64_t acked = vu->reader.msg.payload.u64;
+
+	vu->protocol_features = acked & vu->offered_protocol_features;
+	atomic_store(&vu->status_protocol_features, vu->protocol_features);
+	log_info(&log_transport, "%s: protocol features 0x%llx of 0x%llx acked", vu->name,
+		(unsigned long long)acked, (unsigned long long)vu->offered_protocol_features);
+	return acked == vu->protocol_features ? 0 : -EINVAL;
+}
+
+static int
+get_queue_num(struct vhost_user *vu)
+{
+	return reply_u64(vu, TRANSPORT_NB_QUEUES);
+}
+
+static int
+set_backend_req_fd(struct vhost_user *vu)
+{
+	struct message *msg = &vu->reader.msg;
+
+	channel_set_fd(vu, msg->fds[0]);
+	msg->fds[0] = -1;
+	return 0;
+}
+
+/* Never an error, zeros beyond our config space: some VMMs end on a refusal (vmm.md 1.7). */
+static int
+get_config(struct vhost_user *vu)
+{
+	struct message_config *config = &vu->reader.msg.payload.config;
+	uint8_t ours[TRANSPORT_CONFIG_BYTES];
+
+	memset(config->bytes, 0, config->size);
+	vu->listener->get_config(vu->device, ours);
+	if (config->offset < sizeof(ours)) {
+		memcpy(config->bytes, ours + config->offset,
+			MIN(config->size, sizeof(ours) - config->offset));
+	}
+	message_make_reply(&vu->reader.msg, MESSAGE_CONFIG_HEADER_BYTES + config->size);
+	return DISPATCH_REPLY;
+}
+
+static int
+set_config(struct vhost_user *vu)
+{
+	return -EPERM; /* the config space is read-only for the driver */
+}
+
+static int
+get_shmem_config(struct vhost_user *vu)
+{
+	struct message_shmem_config *shmem = &vu->reader.msg.payload.shmem;
+
+	memset(shmem, 0, sizeof(*shmem));
+	if (vu->arena_fd >= 0) {
+		shmem->nb_regions = 1;
+		shmem->sizes[0] = vu->arena_bytes;
+	}
+	message_make_reply(&vu->reader.msg, sizeof(*shmem));
+	return DISPATCH_REPLY;
+}
+
+static int
+check_features(struct vhost_user *vu)
+{
+	uint64_t offered = TRANSPORT_FEATURES | (1ULL << MSG_VIRTIO_F_PROTOCOL_FEATURES);
+
+	return (vu->reader.msg.payload.u64 & ~offered) == 0 ? DISPATCH_FORWARD : -EINVAL;
+}
+
+static int
+check_mem_table(struct vhost_user *vu)
+{
+	int ret = memory_filter(vu);
+
+	if (ret == 1) {
+		return 0;
+	}
+	return ret < 0 ? ret : DISPATCH_FORWARD;
+}
+
+static int
+check_num(struct vhost_user *vu)
+{
+	uint32_t num = vu->reader.msg.payload.state.num;
+
+	if (num == 0 || num > vu->max_queue_size) {
+		log_warning(&log_transport, "%s: queue size %u, allowed are 1 to %u", vu->name, num,
+			vu->max_queue_size);
+		return -EINVAL;
+	}
+	return DISPATCH_FORWARD;
+}
+
+/* The channel falls silent as soon as a stop was read (vmm.md R2). */
+static int
+check_stop(struct vhost_user *vu)
+{
+	const struct message *msg = &vu->reader.msg;
+
+	if (msg->header.request == MSG_GET_VRING_BASE || msg->payload.state.num == 0) {
+		channel_gate(vu, false);
+	}
+	return DISPATCH_FORWARD;
+}
+
+static void
+commit_features(struct vhost_user *vu)
+{
+	vu->features = vu->reader.msg.payload.u64;
+	atomic_store(&vu->status_features, vu->features);
+}
+
+static void
+commit_num(struct vhost_user *vu)
+{
+	const struct message_vring_state *state = &vu->reader.msg.payload.state;
+
+	vu->rings[state->index].size = (uint16_t)state->num;
+	vu->rings[state->index].num_seen = true;
+}
+
+static void
+commit_addr(struct vhost_user *vu)
+{
+	const struct message_vring_addr *addr = &vu->reader.msg.payload.addr;
+
+	vu->rings[addr->index].addr = *addr;
+	vu->rings[addr->index].addr_seen = true;
+}
+
+/* The library refuses addresses before memory (alioth's order); we look them up ourselves. */
+static int
+check_addr(struct vhost_user *vu)
+{
+	if (vu->memory_valid) {
+		return DISPATCH_FORWARD;
+	}
+	commit_addr(vu);
+	return 0;
+}
+
+static void
+commit_base(struct vhost_user *vu)
+{
+	const struct message_vring_state *state = &vu->reader.msg.payload.state;
+
+	vu->rings[state->index].base = (uint16_t)state->num;
+	vu->rings[state->index].base_seen = true;
+	vu->rings[state->index].base_given = true;
+}
+
+/* Our base, not the library's; packed: the used half repeats it, as nothing is in flight. */
+static void
+commit_get_base(struct vhost_user *vu)
+{
+	struct message *msg = &vu->reader.msg;
+	struct ring *ring = &vu->rings[msg->payload.state.index];
+	uint32_t base = ring->base;
+
+	ring->addr_seen = false;
+	ring->base_seen = false;
+	ring->kick_seen = false;
+	if (ring->kickfd >= 0) {
+		close(ring->kickfd);
+		ring->kickfd = -1;
+	}
+	msg->payload.state.num = ring_is_packed(vu) ? base | base << 16 : base;
+	message_make_reply(msg, sizeof(msg->payload.state));
+	vu->settle_status = DISPATCH_REPLY;
+}
+
+static void
+take_fd(struct message *msg, int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+	}
+	*fd = -1;
+	if (msg->nb_fds > 0) {
+		*fd = msg->fds[0];
+		msg->fds[0] = -1;
+	}
+}
+
+static void
+commit_kick(struct vhost_user *vu)
+{
+	struct message *msg = &vu->reader.msg;
+	struct ring *ring = &vu->rings[msg->payload.u64 & MESSAGE_VRING_INDEX];
+
+	take_fd(msg, &ring->kickfd);
+	ring->kick_seen = true;
+}
+
+static void
+commit_call(struct vhost_user *vu)
+{
+	struct message *msg = &vu->reader.msg;
+	struct ring *ring = &vu->rings[msg->payload.u64 & MESSAGE_VRING_INDEX];
+
+	take_fd(msg, &ring->callfd);
+	ring->call_changed = true;
+}
+
+static void
+commit_enable(struct vhost_user *vu)
+{
+	const struct message_vring_state *state = &vu->reader.msg.payload.state;
+
+	vu->rings[state->index].enabled = state->num != 0;
+}
+
+/* Which rings a forwarded request touches. */
+enum scope {
+	SCOPE_NONE,
+	SCOPE_ALL,
+	SCOPE_STATE, /* the index is a u32 at the start of the payload */
+	SCOPE_FILE,  /* the index is the low byte of a u64 */
+};
+
+struct handler {
+	uint32_t request;
+	enum scope scope;
+	int (*look)(struct vhost_user *vu);    /* as dispatch_request; NULL: forward */
+	void (*commit)(struct vhost_user *vu); /* only of forwarded ones; may be NULL */
+};
+
+/* Further front-ends' requests get a row here and one in message.c. */
+static const struct handler handlers[] = {
+	{MSG_GET_FEATURES, SCOPE_NONE, get_features, NULL},
+	{MSG_SET_FEATURES, SCOPE_ALL, check_features, commit_features},
+	{MSG_SET_OWNER, SCOPE_NONE, NULL, NULL},
+	{MSG_SET_MEM_TABLE, SCOPE_ALL, check_mem_table, memory_commit},
+	{MSG_SET_VRING_NUM, SCOPE_STATE, check_num, commit_num},
+	{MSG_SET_VRING_ADDR, SCOPE_STATE, check_addr, commit_addr},
+	{MSG_SET_VRING_BASE, SCOPE_STATE, NULL, commit_base},
+	{MSG_GET_VRING_BASE, SCOPE_STATE, check_stop, commit_get_base},
+	{MSG_SET_VRING_KICK, SCOPE_FILE, NULL, commit_kick},
+	{MSG_SET_VRING_CALL, SCOPE_FILE, NULL, commit_call},
+	{MSG_SET_VRING_ERR, SCOPE_NONE, NULL, NULL},
+	{MSG_GET_PROTOCOL_FEATURES, SCOPE_NONE, get_protocol_features, NULL},
+	{MSG_SET_PROTOCOL_FEATURES, SCOPE_NONE, set_protocol_features, NULL},
+	{MSG_GET_QUEUE_NUM, SCOPE_NONE, get_queue_num, NULL},
+	{MSG_SET_VRING_ENABLE, SCOPE_STATE, check_stop, commit_enable},
+	{MSG_SET_BACKEND_REQ_FD, SCOPE_NONE, set_backend_req_fd, NULL},
+	{MSG_GET_CONFIG, SCOPE_NONE, get_config, NULL},
+	{MSG_SET_CONFIG, SCOPE_NONE, set_config, NULL},
+	{MSG_GET_SHMEM_CONFIG, SCOPE_NONE, get_shmem_config, NULL},
+};
+
+static const struct handler *
+find_handler(uint32_t request)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(handlers); i++) {
+		if (handlers[i].request == request) {
+			return &handlers[i];
+		}
+	}
+	return NULL;
+}
+
+static void
+log_bad(struct vhost_user *vu, const char *what)
+{
+	const struct message *msg = &vu->reader.msg;
+	uint32_t suppressed;
+
+	atomic_fetch_add(&vu->nb_bad_messages, 1);
+	if (log_ratelimit_pass(&vu->message_log, &suppressed)) {
+		log_warning(&log_transport, "%s: %s (%u), %u bytes, %u fds: %s (%u more like it)",
+			vu->name, message_name(msg->header.request), msg->header.request,
+			msg->header.size, msg->nb_fds, what, suppressed);
+	}
+}
+
+int
+dispatch_request(struct vhost_user *vu)
+{
+	const struct message *msg = &vu->reader.msg;
+	const struct handler *handler = find_handler(msg->header.request);
+	const struct message_spec *spec = message_spec(msg->header.request);
+	int ret;
+
+	vu->need_reply = (msg->header.flags & MESSAGE_NEED_REPLY) != 0;
+	vu->settle_status = 0;
+	if (handler == NULL || spec == NULL) {
+		log_bad(vu, "not known here");
+		return -ENOTSUP;
+	}
+	ret = message_check(msg, spec);
+	if (ret != 0) {
+		log_bad(vu, "malformed");
+		if (spec->replies) {
+			/* Its reply has a form that we cannot fill; silence would hang the peer. */
+			conn_close(vu, "malformed request");
+		}
+		return ret;
+	}
+	ret = handler->look != NULL ? handler->look(vu) : DISPATCH_FORWARD;
+	if (ret < 0) {
+		log_bad(vu, strerror(-ret));
+	}
+	return ret;
+}
+
+static unsigned int
+touched_rings(const struct vhost_user *vu)
+{
+	const struct message *msg = &vu->reader.msg;
+
+	switch (find_handler(msg->header.request)->scope) {
+	case SCOPE_ALL:
+		return ALL_RINGS;
+	case SCOPE_STATE:
+		return 1u << msg->payload.state.index;
+	case SCOPE_FILE:
+		return 1u << (msg->payload.u64 & MESSAGE_VRING_INDEX);
+	default:
+		return 0;
+	}
+}
+
+unsigned int
+dispatch_stops(const struct vhost_user *vu)
+{
+	const struct message *msg = &vu->reader.msg;
+
+	/* ENABLE 1 of a running ring changes nothing. */
+	if (msg->header.request == MSG_SET_VRING_ENABLE && msg->payload.state.num != 0) {
+		return 0;
+	}
+	return touched_rings(vu);
+}
+
+bool
+dispatch_wants_start(const struct vhost_user *vu)
+{
+	switch (vu->reader.msg.header.request) {
+	case MSG_SET_VRING_ADDR:
+	case MSG_SET_VRING_KICK:
+	case MSG_SET_VRING_ENABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+dispatch_commit(struct vhost_user *vu)
+{
+	const struct handler *handler = find_handler(vu->reader.msg.header.request);
+	unsigned int touched = touched_rings(vu);
+
+	for (unsigned int queue = 0; queue < TRANSPORT_NB_QUEUES; queue++) {
+		if ((touched & 1u << queue) != 0) {
+			vu->rings[queue].refused = false;
+		}
+	}
+	if (handler->commit != NULL) {
+		handler->commit(vu);
+	}
+}
+
+void
+dispatch_refused(struct vhost_user *vu)
+{
+	log_bad(vu, "refused by librte_vhost");
+	vu->settle_status = -EIO;
+	/* It drops the old table before it tries the new one. */
+	if (vu->reader.msg.header.request == MSG_SET_MEM_TABLE) {
+		vu->table.nb_regions = 0;
+		vu->memory_valid = false;
+		vu->memory_changed = true;
+	}
+}

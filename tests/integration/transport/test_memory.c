@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Memory tables: vmm.md section 3, C2, C3 and the hostile ones of E. */
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "frontend.h"
+#include "transport/gateway.h"
+
+static struct bed bed;
+static const uint32_t zero_bases[2];
+
+static void
+set_up(void)
+{
+	bed_init(&bed);
+	fe_connect(&bed.fe, bed.path);
+	fe_qemu_realize(&bed.fe);
+}
+
+static void
+tear_down(void)
+{
+	bed_fini(&bed);
+}
+
+TestSuite(gateway_memory, .init = set_up, .fini = tear_down, .timeout = 30);
+
+Test(gateway_memory, device_sees_the_guests_bytes_at_guest_addresses)
+{
+	uint64_t len = 6;
+	uint32_t hint = 0;
+	const char *seen;
+
+	fe_qemu_start(&bed.fe, zero_bases);
+	memcpy(bed.fe.mem[1] + 0x1000, "guest", 6);
+	seen = guest_mem_translate(&bed.dev.mem, &hint, FE_GPA + 0x1000, &len);
+	cr_assert_str_eq(seen, "guest");
+}
+
+Test(gateway_memory, our_own_arena_in_the_table_is_acknowledged_and_changes_nothing)
+{
+	unsigned int nb_starts, nb_quiesces;
+
+	fe_qemu_start(&bed.fe, zero_bases);
+	nb_starts = bed.dev.nb_starts[0];
+	nb_quiesces = bed.dev.nb_quiesces;
+	fe_set_mem_table(&bed.fe, bed.arena_fd, FE_ARENA_BYTES);
+	cr_assert_eq(bed.dev.mem.nb_regions, FE_NB_REGIONS);
+	cr_assert_eq(bed.dev.nb_starts[0], nb_starts);
+	cr_assert_eq(bed.dev.nb_quiesces, nb_quiesces, "the data plane was not stopped");
+}
+
+Test(gateway_memory, another_region_restarts_the_rings_on_the_new_table)
+{
+	int extra = memfd_create("extra", MFD_CLOEXEC);
+	unsigned int nb_starts;
+
+	cr_assert_eq(ftruncate(extra, FE_MEM_BYTES), 0);
+	fe_qemu_start(&bed.fe, zero_bases);
+	nb_starts = bed.dev.nb_starts[0];
+	fe_set_mem_table(&bed.fe, extra, FE_MEM_BYTES);
+	cr_assert_eq(bed.dev.mem.nb_regions, FE_NB_REGIONS + 1);
+	cr_assert_eq(bed.dev.nb_starts[0], nb_starts + 1);
+	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
+	cr_assert_eq(bed.dev.nb_resets, 1);
+	close(extra);
+}
+
+/* Sends a table of nb equal-sized regions with nb_fds copies of one fd; the acknowledgement. */
+static uint64_t
+send_table(uint32_t nb, uint32_t nb_fds, uint64_t gpa_step, int fd)
+{
+	struct {
+		uint32_t header[3];
+		uint32_t nb, pad;
+		uint64_t regions[32][4];
+	} __attribute__((packed)) msg = {{5, 9, 8 + 32 * nb}, nb, 0, {{0}}};
+	union {
+		char room[CMSG_SPACE(sizeof(int) * 40)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {&msg, 20 + 32 * nb};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	for (uint32_t i = 0; i < nb; i++) {
+		msg.regions[i][0] = i * gpa_step;
+		msg.regions[i][1] = FE_MEM_BYTES;
+		msg.regions[i][2] = FE_UVA + i * (uint64_t)FE_MEM_BYTES;
+	}
+	if (nb_fds > 0) {
+		memset(&control, 0, sizeof(control));
+		mh.msg_control = control.room;
+		mh.msg_controllen = CMSG_SPACE(sizeof(int) * nb_fds);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int) * nb_fds);
+		for (uint32_t i = 0; i < nb_fds; i++) {
+			memcpy(CMSG_DATA(&control.align) + i * sizeof(int), &fd, sizeof(fd));
+		}
+	}
+	cr_assert_eq(sendmsg(bed.fe.fd, &mh, 0), (ssize_t)iov.iov_len);
+	return fe_reply_u64(&bed.fe, 5);
+}
+
+Test(gateway_memory, bad_tables_are_refused_and_a_good_one_works_afterwards)
+{
+	int fd = bed.fe.mem_fds[0];
+	int pipe_fds[2];
+
+	cr_assert_eq(pipe(pipe_fds), 0);
+	cr_assert_neq(send_table(9, 9, FE_GPA, fd), 0, "librte_vhost takes 8");
+	cr_assert_neq(send_table(20, 20, FE_GPA, fd), 0);
+	cr_assert_neq(send_table(2, 1, FE_GPA, fd), 0, "one fd is missing");
+	cr_assert_neq(send_table(2, 33, FE_GPA, fd), 0, "33 fds");
+	cr_assert_neq(send_table(2, 2, 4096, fd), 0, "regions overlap");
+	cr_assert_neq(send_table(1, 1, FE_GPA, pipe_fds[0]), 0, "a pipe cannot be mapped");
+	cr_assert_eq(bed.dev.mem.nb_regions, 0);
+	cr_assert_eq(send_table(8, 8, FE_GPA, fd), 0);
+	cr_assert_eq(bed.dev.mem.nb_regions, 8);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+Test(gateway_memory, a_table_that_the_library_refuses_stops_running_rings)
+{
+	int pipe_fds[2];
+
+	cr_assert_eq(pipe(pipe_fds), 0);
+	fe_qemu_start(&bed.fe, zero_bases);
+	cr_assert_neq(send_table(1, 1, FE_GPA, pipe_fds[0]), 0);
+	cr_assert(!bed.dev.running[0] && !bed.dev.running[1]);
+	cr_assert_eq(bed.dev.mem.nb_regions, 0);
+	fe_set_mem_table(&bed.fe, -1, 0);
+	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}

@@ -3,9 +3,12 @@
  * The inside of the device room. Everything here is touched by the owning reactor only, or while
  * the device is quiesced.
  *
- *   device.c       create, destroy, quiesce and resume, reset, the listener
+ *   device.c       create, destroy
+ *   listener.c     what the transport tells: quiesce, memory, rings, reset, resume
+ *   info.c         statistics; what backends may ask
  *   device_poll.c  HOT: one pass: commands → backend poll → events → notify; deadlines
  *   command.c      HOT: the five commands; request slots; completion and errno → wire
+ *   request.c      requests not answered at once: deadlines, reset, memory that moves
  *   ioctl.c        HOT: decode → backend or core handler → encode
  *   ioctl_*.c      the core's handlers by family: buffers, reqbufs, format, ctrl, event, input
  *   session.c      the session table
@@ -19,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/util.h"
 #include "device/device.h"
 #include "media/bufq.h"
 #include "protocol/ioctl.h"
@@ -85,6 +89,13 @@ struct buffers_reaper {
 	struct buffer_slab *freeing; /* the job's */
 };
 
+/* The fixed part of an answer; ioctls go out from the payload. */
+union request_resp {
+	struct virtio_media_resp_header hdr;
+	struct virtio_media_resp_open open;
+	struct virtio_media_resp_mmap mmap;
+};
+
 /* One command: a slot of the device's pool, last freed first used so that it stays in the cache. */
 struct vmedia_request {
 	struct vmedia_device *device;
@@ -98,6 +109,7 @@ struct vmedia_request {
 	uint64_t drain_event;  /* DRAINING: number of the last event to wait for */
 	struct iov_cursor in;  /* behind the fixed part */
 	union request_cmd cmd;
+	union request_resp resp;
 	TAILQ_ENTRY(vmedia_request) link; /* of the list its state says */
 	struct ioctl_payload payload;
 	struct virtq_chain chain;
@@ -170,7 +182,8 @@ struct vmedia_device {
 	struct virtq_chain *free_chains[DEVICE_NB_REQUESTS];
 	struct virtq vqs[TRANSPORT_NB_QUEUES];
 	uint32_t session_mask;
-	struct vmedia_session **session_table; /* by id & session_mask: no search */
+	struct vmedia_session **session_table;       /* by id & session_mask: no search */
+	vmedia_ioctl_fn *handlers[VMEDIA_NB_IOCTLS]; /* the backend's, else the core's */
 	struct device_counters counters;
 	uint64_t unpublished_tsc[DEVICE_NB_REQUESTS]; /* seen_tsc of those answers */
 	/* now and then */
@@ -184,7 +197,8 @@ struct vmedia_device {
 	uint64_t taken_base;     /* chains taken from the eventq before that start */
 	struct virtq_chain event_chain;
 	struct session_list sessions;
-	struct session_list free_sessions; /* kept for the next OPEN */
+	struct session_list free_sessions;    /* kept for the next OPEN */
+	struct session_list closing_sessions; /* closed; their jobs are not back yet */
 	uint32_t nb_open_sessions;
 	uint32_t next_session_id;        /* from 1; never reissued before it wraps */
 	struct vmedia_session *owner[2]; /* non-m2m: who may have buffers, per direction */
@@ -192,6 +206,7 @@ struct vmedia_device {
 	struct vmedia_node node;
 	int32_t *ctrl_values;                  /* node.nb_ctrls */
 	struct v4l2_ext_control *ctrl_scratch; /* IOCTL_MAX_CTRLS; input of the command at hand */
+	struct v4l2_ext_control *ctrl_memory;  /* of the scratch and all spares */
 	struct v4l2_ext_control *ctrl_spares[DEVICE_NB_SPARES]; /* for deferred commands */
 	uint32_t nb_spares;
 	void *priv; /* the backend's */
@@ -216,10 +231,14 @@ struct vmedia_device {
 	struct reactor_msg window_msg;
 	int window_msg_status;
 	bool window_msg_busy;
+	uint16_t stopped_base; /* of the commandq at its last stop */
+	bool broken_told;
 	int kickfds[TRANSPORT_NB_QUEUES]; /* watched; -1: none */
 	struct transport *transport;
 	const struct transport_ops *transport_ops;
 	struct reactor *reactor;
+	struct device_option *options; /* copies: strings of the backend point into them */
+	uint32_t nb_options;
 	struct device_quota quota;
 	uint64_t deadline_tsc; /* length */
 	uint64_t drain_tsc;    /* length */
@@ -243,6 +262,12 @@ void request_park(
 	struct vmedia_request *request, enum request_state state, uint64_t length_tsc, bool block);
 /* Writes the answer, pushes the chain, frees the slot. status: 0 or negative errno. */
 void request_answer(struct vmedia_request *request, int status);
+/* Answers a DEFERRED request without its owner; the slot is EXPIRED until that completes. */
+void request_give_up(struct vmedia_request *request, int status);
+/* The same without an answer, whatever its state: nobody waits for it. */
+void request_drop(struct vmedia_request *request);
+
+/* ---- request.c */
 /* Answers what is past its deadline: draining requests with 0, others with -EIO. */
 void request_expire(struct vmedia_device *device, uint64_t now_tsc);
 /* Reset: nobody waits for any answer any more. */
@@ -255,6 +280,8 @@ void guest_fault(struct vmedia_device *device, const char *what);
 /* ---- ioctl.c */
 /* 0, negative errno or VMEDIA_DEFER. in stands behind the command's fixed part. */
 int ioctl_handle(struct vmedia_request *request, uint32_t code, struct iov_cursor *in);
+/* Makes device->handlers of the backend's table and the core's. */
+void ioctl_handlers_init(struct vmedia_device *device);
 /* The core's own handlers; NULL where it has none. In ioctl_core.c. */
 extern vmedia_ioctl_fn *const core_ioctls[VMEDIA_NB_IOCTLS];
 
@@ -297,6 +324,12 @@ int session_open(struct vmedia_device *device, struct vmedia_session **session);
 /* Everything of the session goes, its buffers included (mapped ranges stay until MUNMAP). */
 void session_close(struct vmedia_session *session);
 void session_close_all(struct vmedia_device *device);
+/* A closed session without jobs becomes memory for the next OPEN. */
+void session_free(struct vmedia_session *session);
+/* Runs what waited in all sessions: after a quiescence. */
+void session_run_waiting(struct vmedia_device *device);
+int session_table_create(struct vmedia_device *device);
+void session_table_destroy(struct vmedia_device *device);
 static inline struct vmedia_session *
 session_find(const struct vmedia_device *device, uint32_t id)
 {
@@ -306,15 +339,19 @@ session_find(const struct vmedia_device *device, uint32_t id)
 }
 
 /* ---- mapping.c */
-int mapping_mmap(struct vmedia_request *request, uint32_t flags, uint32_t offset,
-	struct virtio_media_resp_mmap *resp); /* 0, errno or VMEDIA_DEFER */
+int mapping_mmap(struct vmedia_request *request); /* 0, errno or VMEDIA_DEFER */
 int mapping_munmap(struct vmedia_device *device, uint64_t driver_addr);
 void mapping_window_ready(struct vmedia_device *device, int status);
+/* Carries out, or fails, what waited for the window. */
+void mapping_run_waiting(struct vmedia_device *device);
+/* Reset: no window, no mapping. */
+void mapping_reset(struct vmedia_device *device);
 /* Gives a range back: punched on offload, then freed. Never fails. */
 void mapping_range_put(struct vmedia_device *device, const struct shm_range *range);
 
 /* ---- event.c */
-void event_flush(struct vmedia_device *device);
+/* Publishes what is pending while the eventq has chains; flushes the eventq. Events published. */
+unsigned int event_flush(struct vmedia_device *device);
 void event_buffer_pending(struct vmedia_device *device, struct bufq_buffer *buffer);
 /* Withdraws what is unpublished: of one queue, or of the whole session (queue NULL). */
 void event_withdraw(struct vmedia_session *session, const struct bufq *queue);
@@ -335,6 +372,15 @@ bool event_drained(const struct vmedia_session *session);
 int event_drain_wait(struct vmedia_request *request);
 /* Answers draining requests whose events have been taken. */
 void event_drain_check(struct vmedia_device *device);
+
+/* ---- registry.c */
+/* Defaults and the given options into the backend's private memory. -EINVAL: told in the log. */
+int device_options_store(const char *name, const struct vmedia_backend_ops *backend,
+	const struct device_option *options, uint32_t nb_options, void *priv);
+
+/* ---- device_poll.c */
+/* Events caused by commands, then the answers, then the bell. */
+void answers_publish(struct vmedia_device *device);
 
 /* ---- device.c */
 void device_quiesce_check(struct vmedia_device *device); /* nothing in flight any more? */

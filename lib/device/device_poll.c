@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * HOT. One pass of a device: commands → answers out → backend → events out. No lock, no allocation,
+ * no system call but the bell of a driver that wants it.
+ *
+ * Events that a command caused are in the used ring before its answer is (R-76); buffers that the
+ * backend finishes come after it, as poll() is called later (R-67).
+ */
+#include "device/internal.h"
+
+LOG_TYPE_USE(device);
+
+static unsigned int
+commands_take(struct vmedia_device *device)
+{
+	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
+	struct virtq_chain *taken[VIRTQ_BURST];
+	uint64_t seen_tsc = clock_tsc();
+	unsigned int i, nb = MIN(device->pass_commands, DEVICE_NB_REQUESTS - device->first_free);
+
+	nb = virtq_pop_burst(vq, &device->free_chains[device->first_free], nb);
+	for (i = 0; i < nb; i++) {
+		taken[i] = device->free_chains[device->first_free + i];
+	}
+	device->first_free += nb;
+	for (i = 0; i < nb; i++) {
+		struct vmedia_request *request =
+			container_of(taken[i], struct vmedia_request, chain);
+
+		if (i + 1 < nb) {
+			__builtin_prefetch(taken[i + 1]->iov[0].iov_base);
+		}
+		request->state = REQUEST_POPPED;
+		request->seen_tsc = seen_tsc;
+		command_handle(request);
+	}
+	return nb;
+}
+
+void
+answers_publish(struct vmedia_device *device)
+{
+	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
+	uint64_t now_tsc;
+	uint32_t i;
+
+	if (device->nb_pending > 0) {
+		event_flush(device);
+	}
+	virtq_flush(vq);
+	virtq_notify(vq);
+	now_tsc = clock_tsc();
+	for (i = 0; i < device->nb_unpublished; i++) {
+		hist_record(&device->command_hist, now_tsc - device->unpublished_tsc[i]);
+	}
+	device->nb_unpublished = 0;
+}
+
+static void
+tell_broken(struct vmedia_device *device)
+{
+	device->broken_told = true;
+	log_warning(&log_device,
+		"device %s: the driver's ring is broken and stays stopped until a reset",
+		device->name);
+}
+
+/* Neither commands nor events; what is under way comes to its end. */
+static unsigned int
+poll_quiesced(struct vmedia_device *device, uint64_t now_tsc)
+{
+	if (!device->quiescing) {
+		return 0;
+	}
+	if (!TAILQ_EMPTY(&device->draining)) {
+		event_drain_check(device);
+	}
+	if (device->quiescing && now_tsc >= device->next_deadline_tsc) {
+		request_expire(device, now_tsc);
+	}
+	return 1;
+}
+
+static unsigned int
+backend_poll(struct vmedia_device *device, uint64_t now_tsc)
+{
+	if (device->backend->poll == NULL) {
+		device->backend_due_tsc = VMEDIA_NO_DEADLINE;
+		return 0;
+	}
+	device->backend_due_tsc = device->backend->poll(device, now_tsc);
+	return device->backend_due_tsc <= now_tsc;
+}
+
+static unsigned int
+device_poll(struct poller *poller, uint64_t now_tsc)
+{
+	struct vmedia_device *device = container_of(poller, struct vmedia_device, poller);
+	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
+	unsigned int n = 0;
+
+	if (unlikely(!device->running)) {
+		return poll_quiesced(device, now_tsc);
+	}
+	if (virtq_has_work(vq) && likely(device->first_free < DEVICE_NB_REQUESTS)) {
+		n = commands_take(device);
+		device->backend_due_tsc = 0; /* a command may have given it something to do */
+	}
+	if (device->nb_unpublished > 0 || vq->nb_unflushed > 0) {
+		answers_publish(device);
+		n++;
+	}
+	if (now_tsc >= device->backend_due_tsc) {
+		n += backend_poll(device, now_tsc);
+	}
+	if (device->nb_pending > 0) {
+		n += event_flush(device);
+	}
+	virtq_notify(&device->vqs[DEVICE_EVENTQ]);
+	if (unlikely(!TAILQ_EMPTY(&device->draining))) {
+		event_drain_check(device);
+	}
+	if (unlikely(now_tsc >= device->next_deadline_tsc)) {
+		request_expire(device, now_tsc);
+	}
+	if (unlikely(vq->broken || device->vqs[DEVICE_EVENTQ].broken) && !device->broken_told) {
+		tell_broken(device);
+	}
+	return n;
+}
+
+/* Event buffers of the driver matter only while something waits for them; the drain barrier looks
+ * at what is posted already, which no kick would tell. */
+static bool
+device_arm(struct poller *poller)
+{
+	struct vmedia_device *device = container_of(poller, struct vmedia_device, poller);
+	bool work;
+
+	if (!device->running) {
+		return device->quiescing;
+	}
+	work = virtq_kicks_on(&device->vqs[DEVICE_COMMANDQ]) &&
+	       device->first_free < DEVICE_NB_REQUESTS;
+	if (device->nb_pending > 0) {
+		work |= virtq_kicks_on(&device->vqs[DEVICE_EVENTQ]);
+	}
+	return work || device->nb_unpublished > 0 || !TAILQ_EMPTY(&device->draining);
+}
+
+static void
+device_disarm(struct poller *poller)
+{
+	struct vmedia_device *device = container_of(poller, struct vmedia_device, poller);
+	unsigned int i;
+
+	for (i = 0; i < TRANSPORT_NB_QUEUES && device->running; i++) {
+		if (device->vqs[i].kicks_wanted) {
+			virtq_kicks_off(&device->vqs[i]);
+		}
+	}
+}
+
+static uint64_t
+device_deadline(struct poller *poller)
+{
+	struct vmedia_device *device = container_of(poller, struct vmedia_device, poller);
+
+	if (!device->running && !device->quiescing) {
+		return REACTOR_NO_DEADLINE;
+	}
+	return MIN(device->backend_due_tsc, device->next_deadline_tsc);
+}
+
+const struct poller_ops device_poller_ops = {
+	.poll = device_poll,
+	.arm = device_arm,
+	.disarm = device_disarm,
+	.deadline = device_deadline,
+};

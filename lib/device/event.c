@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * HOT. What goes out on the eventq: done buffers and V4L2 events, first come, first served, linked
+ * until the driver posts a descriptor and never dropped (R-79, R-80).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "device/internal.h"
+
+LOG_TYPE_USE(device);
+
+#define FLUSH_BURST 64 /* chains taken per call: a guest that posts rubbish cannot keep us here */
+
+static struct virtq *
+eventq(struct vmedia_device *device)
+{
+	return &device->vqs[DEVICE_EVENTQ];
+}
+
+static uint64_t
+nb_taken(const struct vmedia_device *device)
+{
+	return device->vqs[DEVICE_EVENTQ].stats.nb_chains;
+}
+
+/* ---- the pending list ---- */
+
+static void
+pending_add(struct vmedia_device *device, struct pending *pending, enum pending_kind kind)
+{
+	pending->kind = kind;
+	TAILQ_INSERT_TAIL(&device->pending, pending, link);
+	device->nb_pending++;
+}
+
+static void
+pending_remove(struct vmedia_device *device, struct pending *pending)
+{
+	TAILQ_REMOVE(&device->pending, pending, link);
+	device->nb_pending--;
+}
+
+void
+event_buffer_pending(struct vmedia_device *device, struct bufq_buffer *buffer)
+{
+	pending_add(device, &buffer->pending, PENDING_BUFFER);
+}
+
+static bool
+belongs_to(struct pending *pending, struct vmedia_session *session, const struct bufq *queue)
+{
+	const struct bufq_buffer *buffer;
+
+	if (pending->kind == PENDING_EVENT) {
+		return queue == NULL &&
+		       container_of(pending, struct subscription, pending)->session == session;
+	}
+	buffer = container_of(pending, struct bufq_buffer, pending);
+	return buffer->pub.session == session && (queue == NULL || queue->type == buffer->pub.type);
+}
+
+void
+event_withdraw(struct vmedia_session *session, const struct bufq *queue)
+{
+	struct vmedia_device *device = session->device;
+	struct pending *pending, *next;
+
+	for (pending = TAILQ_FIRST(&device->pending); pending != NULL; pending = next) {
+		next = TAILQ_NEXT(pending, link);
+		if (!belongs_to(pending, session, queue)) {
+			continue;
+		}
+		pending_remove(device, pending);
+		if (pending->kind == PENDING_EVENT) {
+			container_of(pending, struct subscription, pending)->pending_valid = false;
+		}
+	}
+}
+
+/* ---- V4L2 events ---- */
+
+/* The newest wins; what changed meanwhile is added up (section 4.4). */
+static void
+merge(struct v4l2_event *event, const struct v4l2_event *newer)
+{
+	uint32_t changes = 0;
+
+	if (newer->type == V4L2_EVENT_CTRL) {
+		changes = event->u.ctrl.changes;
+	} else if (newer->type == V4L2_EVENT_SOURCE_CHANGE) {
+		changes = event->u.src_change.changes;
+	}
+	*event = *newer;
+	if (newer->type == V4L2_EVENT_CTRL) {
+		event->u.ctrl.changes |= changes;
+	} else if (newer->type == V4L2_EVENT_SOURCE_CHANGE) {
+		event->u.src_change.changes |= changes;
+	}
+}
+
+static void
+stamp(struct v4l2_event *event, struct vmedia_session *session)
+{
+	clock_gettime(CLOCK_MONOTONIC, &event->timestamp);
+	event->pending = 0;
+	event->sequence = session->event_sequence++;
+	memset(event->reserved, 0, sizeof(event->reserved));
+}
+
+void
+event_subscription_raise(struct subscription *subscription, const struct v4l2_event *event)
+{
+	struct vmedia_session *session = subscription->session;
+
+	if (subscription->pending_valid) {
+		merge(&subscription->event, event);
+	} else {
+		subscription->event = *event;
+		subscription->pending_valid = true;
+		pending_add(session->device, &subscription->pending, PENDING_EVENT);
+	}
+	stamp(&subscription->event, session);
+}
+
+void
+event_subscription_drop(struct subscription *subscription)
+{
+	if (subscription->pending_valid) {
+		pending_remove(subscription->session->device, &subscription->pending);
+	}
+	subscription->pending_valid = false;
+	subscription->used = false;
+}
+
+void
+vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event)
+{
+	struct vmedia_session *session;
+	uint32_t i;
+
+	TAILQ_FOREACH (session, &device->sessions, link) {
+		for (i = 0; i < device->quota.max_subscriptions; i++) {
+			struct subscription *s = &session->subscriptions[i];
+
+			if (s->used && s->type == event->type && s->id == event->id) {
+				event_subscription_raise(s, event);
+			}
+		}
+	}
+}
+
+void
+vmedia_buffer_done(struct vmedia_buffer *pub)
+{
+	struct bufq_buffer *buffer = bufq_buffer_of(pub);
+	struct vmedia_device *device = pub->session->device;
+
+	if (unlikely(buffer->state != BUFQ_QUEUED)) {
+		log_err(&log_device,
+			"device %s: the backend finished buffer %u, which it does not own",
+			device->name, pub->index);
+		return;
+	}
+	bufq_done(session_queue(pub->session, pub->type), buffer);
+	buffer->done_tsc = clock_tsc();
+	counter_inc(&device->counters.nb_frames);
+	event_buffer_pending(device, buffer);
+}
+
+/* ---- publishing ---- */
+
+/* Copies one event into the chain. False: it does not fit, the chain goes back empty. */
+static bool
+event_write(struct vmedia_device *device, const void *event, uint32_t bytes)
+{
+	struct virtq_chain *chain = &device->event_chain;
+	struct iov_cursor out;
+
+	iov_cursor_init(
+		&out, virtq_chain_writable(chain), chain->nb_writable, chain->writable_bytes);
+	if (unlikely(!iov_write(&out, event, bytes))) {
+		virtq_push(eventq(device), chain, 0);
+		device->taken_base++; /* carried nothing: the drain barrier does not count it */
+		counter_inc(&device->counters.nb_event_too_small);
+		guest_fault(device, "event buffer too small");
+		return false;
+	}
+	virtq_push(eventq(device), chain, bytes);
+	return true;
+}
+
+static bool
+publish_buffer(struct vmedia_device *device, struct pending *pending)
+{
+	struct bufq_buffer *buffer = container_of(pending, struct bufq_buffer, pending);
+	struct vmedia_session *session = buffer->pub.session;
+	struct bufq *queue = session_queue(session, buffer->pub.type);
+	const struct shm_range range = {buffer->pub.planes[0].offset, buffer->pub.planes[0].length};
+	struct virtio_media_event_dqbuf event;
+	struct v4l2_plane planes[VIDEO_MAX_PLANES];
+	struct v4l2_buffer b;
+
+	bufq_fill(queue, buffer, shm_map_is_mapped(device->map, &range), &b, planes);
+	ioctl_encode_dqbuf(&event, session->id, &b, planes, buffer->pub.nb_planes);
+	if (unlikely(!event_write(device, &event, sizeof(event)))) {
+		return false;
+	}
+	bufq_dequeued(queue, buffer);
+	session->last_event = device->nb_published + 1;
+	return true;
+}
+
+static bool
+publish_event(struct vmedia_device *device, struct pending *pending)
+{
+	struct subscription *subscription = container_of(pending, struct subscription, pending);
+	struct virtio_media_event_event event = {
+		.hdr = {VIRTIO_MEDIA_EVT_EVENT, subscription->session->id},
+		.event = subscription->event,
+	};
+
+	if (unlikely(!event_write(device, &event, sizeof(event)))) {
+		return false;
+	}
+	subscription->pending_valid = false;
+	subscription->session->last_event = device->nb_published + 1;
+	return true;
+}
+
+/* Before the first event of a start: how many chains the driver keeps posted. */
+static void
+count_slots(struct vmedia_device *device)
+{
+	struct virtq *vq = eventq(device);
+
+	device->published_base = device->nb_published;
+	device->taken_base = nb_taken(device);
+	device->nb_event_slots = virtq_nb_available(vq, vq->size);
+}
+
+unsigned int
+event_flush(struct vmedia_device *device)
+{
+	struct virtq_chain *chain = &device->event_chain;
+	uint64_t done_tsc[FLUSH_BURST];
+	unsigned int nb = 0, nb_frames = 0, i;
+	struct pending *pending;
+	uint64_t now_tsc;
+
+	if (unlikely(device->nb_event_slots == 0)) {
+		count_slots(device);
+	}
+	for (i = 0; i < FLUSH_BURST && (pending = TAILQ_FIRST(&device->pending)) != NULL; i++) {
+		bool is_buffer = pending->kind == PENDING_BUFFER;
+
+		if (virtq_pop_burst(eventq(device), &chain, 1) == 0) {
+			counter_inc(&device->counters.nb_event_starved);
+			break;
+		}
+		if (unlikely(!(is_buffer ? publish_buffer(device, pending)
+					 : publish_event(device, pending)))) {
+			continue;
+		}
+		pending_remove(device, pending);
+		device->nb_published++;
+		nb++;
+		if (is_buffer) {
+			done_tsc[nb_frames++] =
+				container_of(pending, struct bufq_buffer, pending)->done_tsc;
+		}
+	}
+	virtq_flush(eventq(device));
+	counter_add(&device->counters.nb_events, nb);
+	now_tsc = nb_frames > 0 ? clock_tsc() : 0;
+	for (i = 0; i < nb_frames; i++) {
+		hist_record(&device->frame_hist, now_tsc - done_tsc[i]);
+	}
+	return nb;
+}
+
+/* ---- the drain barrier (T-11) ---- */
+
+static bool
+was_taken(const struct vmedia_device *device, uint64_t number)
+{
+	uint64_t need, nb, missing;
+
+	if (number <= device->published_base) {
+		return true;
+	}
+	/* Re-posting is the only acknowledgement: event n is through when n chains came on top. */
+	need = device->nb_event_slots + (number - device->published_base);
+	nb = nb_taken(device) - device->taken_base;
+	missing = nb < need ? MIN(need - nb, VIRTQ_MAX_SIZE) : 0;
+	return virtq_nb_available(&device->vqs[DEVICE_EVENTQ], (uint16_t)missing) >= missing;
+}
+
+bool
+event_drained(const struct vmedia_session *session)
+{
+	return was_taken(session->device, session->last_event);
+}
+
+int
+event_drain_wait(struct vmedia_request *request)
+{
+	struct vmedia_device *device = request->device;
+
+	if (request->session != NULL) {
+		request->drain_event = request->session->last_event;
+	}
+	if (was_taken(device, request->drain_event) || device->drain_tsc == 0) {
+		return 0;
+	}
+	request_park(request, REQUEST_DRAINING, device->drain_tsc, true);
+	return VMEDIA_DEFER;
+}
+
+void
+event_drain_check(struct vmedia_device *device)
+{
+	struct vmedia_request *request, *next;
+
+	for (request = TAILQ_FIRST(&device->draining); request != NULL; request = next) {
+		next = TAILQ_NEXT(request, link);
+		if (was_taken(device, request->drain_event)) {
+			request_answer(request, 0);
+		}
+	}
+	device_quiesce_check(device);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What others may ask of a device: control threads for statistics, backends for the rest. */
+#include "device/internal.h"
+
+struct transport *
+device_transport(struct vmedia_device *device)
+{
+	return device->transport;
+}
+
+struct reactor *
+device_reactor(const struct vmedia_device *device)
+{
+	return device->reactor;
+}
+
+struct shm_arena *
+device_arena(const struct vmedia_device *device)
+{
+	return device->arena;
+}
+
+void
+device_stats(const struct vmedia_device *device, struct device_stats *stats)
+{
+	const struct virtq *c = &device->vqs[DEVICE_COMMANDQ];
+	const struct virtq *e = &device->vqs[DEVICE_EVENTQ];
+
+#define X(name, help) stats->counters.name = counter_read(&device->counters.name);
+	DEVICE_COUNTERS(X)
+#undef X
+	stats->open_sessions = __atomic_load_n(&device->nb_open_sessions, __ATOMIC_RELAXED);
+	stats->pending_events = __atomic_load_n(&device->nb_pending, __ATOMIC_RELAXED);
+	stats->started = __atomic_load_n(&c->started, __ATOMIC_RELAXED) &&
+	                 __atomic_load_n(&e->started, __ATOMIC_RELAXED);
+	stats->broken = __atomic_load_n(&c->broken, __ATOMIC_RELAXED) ||
+	                __atomic_load_n(&e->broken, __ATOMIC_RELAXED);
+	shm_arena_usage(device->arena, &stats->arena);
+}
+
+const struct hist *
+device_command_hist(const struct vmedia_device *device)
+{
+	return &device->command_hist;
+}
+
+const struct hist *
+device_frame_hist(const struct vmedia_device *device)
+{
+	return &device->frame_hist;
+}
+
+static void
+hists_reset(void *arg)
+{
+	struct vmedia_device *device = arg;
+
+	hist_reset(&device->command_hist);
+	hist_reset(&device->frame_hist);
+}
+
+void
+device_hists_reset(struct vmedia_device *device)
+{
+	reactor_call(device->reactor, hists_reset, device);
+}
+
+/* ---- for backends ---- */
+
+void *
+vmedia_device_priv(struct vmedia_device *device)
+{
+	return device->priv;
+}
+
+void *
+vmedia_session_priv(struct vmedia_session *session)
+{
+	return session->priv;
+}
+
+struct vmedia_device *
+vmedia_session_device(struct vmedia_session *session)
+{
+	return session->device;
+}
+
+const char *
+vmedia_device_name(const struct vmedia_device *device)
+{
+	return device->name;
+}
+
+uint32_t
+vmedia_device_index(const struct vmedia_device *device)
+{
+	return device->index;
+}
+
+const struct vmedia_format *
+vmedia_format(struct vmedia_session *session, uint32_t type)
+{
+	const struct context *context = session_context(session);
+
+	return V4L2_TYPE_IS_OUTPUT(type) ? &context->output : &context->capture;
+}
+
+void
+vmedia_work_queue(struct vmedia_device *device)
+{
+	reactor_work_queue(device->reactor, &device->work);
+}
+
+void
+vmedia_work_cancel(struct vmedia_device *device)
+{
+	reactor_work_cancel(device->reactor, &device->work);
+}
+
+static uint64_t *
+missed_counter(struct vmedia_device *device, enum vmedia_missed cause)
+{
+	switch (cause) {
+	case VMEDIA_MISSED_NO_BUFFER:
+		return &device->counters.nb_missed_no_buffer;
+	case VMEDIA_MISSED_LATE_RENDER:
+		return &device->counters.nb_missed_late_render;
+	default:
+		return &device->counters.nb_missed_late_reactor;
+	}
+}
+
+void
+vmedia_frame_missed(struct vmedia_device *device, enum vmedia_missed cause, uint32_t nb_periods)
+{
+	counter_add(missed_counter(device, cause), nb_periods);
+}
+
+uint64_t
+vmedia_missed(const struct vmedia_device *device, enum vmedia_missed cause)
+{
+	switch (cause) {
+	case VMEDIA_MISSED_NO_BUFFER:
+		return counter_read(&device->counters.nb_missed_no_buffer);
+	case VMEDIA_MISSED_LATE_RENDER:
+		return counter_read(&device->counters.nb_missed_late_render);
+	default:
+		return counter_read(&device->counters.nb_missed_late_reactor);
+	}
+}

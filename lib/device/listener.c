@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the transport tells a device. Everything runs on the reactor: the transport's thread sends
+ * quiesce, resume and the window's answer, and calls for the rest.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "device/internal.h"
+
+LOG_TYPE_USE(device);
+
+/* ---- listener: quiesce and resume ---- */
+
+void
+device_quiesce_check(struct vmedia_device *device)
+{
+	if (!device->quiescing || !TAILQ_EMPTY(&device->deferred) ||
+		!TAILQ_EMPTY(&device->draining)) {
+		return;
+	}
+	answers_publish(device);
+	virtq_notify(&device->vqs[DEVICE_EVENTQ]);
+	device->quiescing = false;
+	device->quiesced(device->quiesced_arg);
+}
+
+static void
+quiesce_on_reactor(void *arg)
+{
+	struct vmedia_device *device = arg;
+
+	device->running = false;
+	device->quiescing = true;
+	device_quiesce_check(device);
+}
+
+static void
+on_quiesce(void *arg, void (*done)(void *arg), void *done_arg)
+{
+	struct vmedia_device *device = arg;
+
+	device->quiesced = done;
+	device->quiesced_arg = done_arg;
+	device->quiesce_msg = (struct reactor_msg){.fn = quiesce_on_reactor, .arg = device};
+	reactor_send(device->reactor, &device->quiesce_msg);
+}
+
+static void
+resume_on_reactor(void *arg)
+{
+	struct vmedia_device *device = arg;
+
+	device->running = true;
+	device->backend_due_tsc = 0;
+	mapping_run_waiting(device);
+	session_run_waiting(device);
+	request_expire(device, clock_tsc());
+}
+
+static void
+on_resume(void *arg)
+{
+	struct vmedia_device *device = arg;
+
+	device->resume_msg = (struct reactor_msg){.fn = resume_on_reactor, .arg = device};
+	reactor_send(device->reactor, &device->resume_msg);
+}
+
+/* ---- listener: what changes while quiesced ---- */
+
+struct call {
+	struct vmedia_device *device;
+	unsigned int queue;
+	const struct virtq_config *config;
+	const struct guest_mem *mem;
+	int err;
+	uint16_t base;
+};
+
+static void
+set_memory(void *arg)
+{
+	struct call *call = arg;
+	struct vmedia_device *device = call->device;
+
+	request_rebase_all(device, call->mem);
+	if (call->mem != NULL) {
+		device->mem = *call->mem;
+	} else {
+		memset(&device->mem, 0, sizeof(device->mem));
+	}
+}
+
+static void
+on_set_memory(void *arg, const struct guest_mem *mem)
+{
+	struct vmedia_device *device = arg;
+	struct call call = {.device = device, .mem = mem};
+
+	reactor_call(device->reactor, set_memory, &call);
+}
+
+static void
+unwatch(struct vmedia_device *device, unsigned int queue)
+{
+	if (device->kickfds[queue] >= 0) {
+		reactor_unwatch(device->reactor, device->kickfds[queue]);
+		device->kickfds[queue] = -1;
+	}
+}
+
+static void
+ring_start(void *arg)
+{
+	struct call *call = arg;
+	struct vmedia_device *device = call->device;
+	int kickfd = call->config->kickfd;
+
+	if (call->queue == DEVICE_COMMANDQ && call->config->avail_base != device->stopped_base) {
+		request_drop_all(device);
+	}
+	call->err = virtq_start(&device->vqs[call->queue], call->config, &device->mem);
+	if (call->err != 0) {
+		return;
+	}
+	device->broken_told = false;
+	if (call->queue == DEVICE_EVENTQ) {
+		device->nb_event_slots = 0;
+	}
+	if (kickfd >= 0) {
+		call->err = reactor_watch(device->reactor, kickfd, true);
+	}
+	if (call->err != 0) {
+		virtq_stop(&device->vqs[call->queue]);
+		return;
+	}
+	device->kickfds[call->queue] = kickfd;
+}
+
+static int
+on_ring_start(void *arg, unsigned int queue, const struct virtq_config *config)
+{
+	struct vmedia_device *device = arg;
+	struct call call = {.device = device, .queue = queue, .config = config};
+
+	if (queue >= TRANSPORT_NB_QUEUES) {
+		return -EINVAL;
+	}
+	reactor_call(device->reactor, ring_start, &call);
+	if (call.err != 0) {
+		log_warning(&log_device, "device %s: queue %u does not start: %s", device->name,
+			queue, strerror(-call.err));
+	}
+	return call.err;
+}
+
+static void
+ring_stop(void *arg)
+{
+	struct call *call = arg;
+	struct vmedia_device *device = call->device;
+
+	unwatch(device, call->queue);
+	call->base = virtq_stop(&device->vqs[call->queue]);
+	if (call->queue == DEVICE_COMMANDQ) {
+		device->stopped_base = call->base;
+		device->nb_unpublished = 0;
+	}
+}
+
+static uint16_t
+on_ring_stop(void *arg, unsigned int queue)
+{
+	struct vmedia_device *device = arg;
+	struct call call = {.device = device, .queue = queue};
+
+	if (queue >= TRANSPORT_NB_QUEUES) {
+		return 0;
+	}
+	reactor_call(device->reactor, ring_stop, &call);
+	return call.base;
+}
+
+static void
+reset(void *arg)
+{
+	struct vmedia_device *device = arg;
+
+	request_drop_all(device);
+	session_close_all(device);
+	mapping_reset(device);
+	reactor_work_cancel(device->reactor, &device->work);
+	device->owner[DEVICE_CAPTURE] = NULL;
+	device->owner[DEVICE_OUTPUT] = NULL;
+	device->nb_event_slots = 0;
+	counter_inc(&device->counters.nb_resets);
+}
+
+static void
+on_reset(void *arg)
+{
+	struct vmedia_device *device = arg;
+
+	reactor_call(device->reactor, reset, device);
+}
+
+static void
+window_on_reactor(void *arg)
+{
+	struct vmedia_device *device = arg;
+	int status = device->window_msg_status;
+
+	__atomic_store_n(&device->window_msg_busy, false, __ATOMIC_RELEASE);
+	mapping_window_ready(device, status);
+}
+
+static void
+on_window_ready(void *arg, int status)
+{
+	struct vmedia_device *device = arg;
+
+	/* One answer per request, so the message is free; a second answer is not listened to. */
+	if (__atomic_exchange_n(&device->window_msg_busy, true, __ATOMIC_ACQUIRE)) {
+		return;
+	}
+	device->window_msg_status = status;
+	device->window_msg = (struct reactor_msg){.fn = window_on_reactor, .arg = device};
+	reactor_send(device->reactor, &device->window_msg);
+}
+
+static void
+on_get_config(void *arg, uint8_t config[TRANSPORT_CONFIG_BYTES])
+{
+	const struct vmedia_device *device = arg;
+	struct virtio_media_config c = {
+		.device_caps = htole32(device->node.device_caps),
+		.device_type = htole32(device->node.device_type),
+	};
+
+	_Static_assert(sizeof(c) == TRANSPORT_CONFIG_BYTES, "config space");
+	memcpy(c.card, device->node.card, strnlen(device->node.card, sizeof(c.card) - 1));
+	memcpy(config, &c, sizeof(c));
+}
+
+const struct transport_listener device_listener = {
+	.quiesce = on_quiesce,
+	.resume = on_resume,
+	.set_memory = on_set_memory,
+	.ring_start = on_ring_start,
+	.ring_stop = on_ring_stop,
+	.reset = on_reset,
+	.window_ready = on_window_ready,
+	.get_config = on_get_config,
+};

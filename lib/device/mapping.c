@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * MMAP and MUNMAP. The whole arena is one window of the front-end, asked for by the first MMAP of
+ * a start; with it MMAP is arithmetic. A window that the guest wants read-only is the same window:
+ * R-89 is not enforced here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "device/internal.h"
+
+struct punch_job {
+	struct vmedia_job job;
+	struct shm_range range;
+};
+
+static void
+punch_run(struct vmedia_job *job)
+{
+	struct punch_job *punch = container_of(job, struct punch_job, job);
+
+	shm_range_punch(job->device->arena, &punch->range);
+}
+
+static void
+punch_done(struct vmedia_job *job)
+{
+	struct punch_job *punch = container_of(job, struct punch_job, job);
+
+	shm_range_free(job->device->arena, &punch->range);
+	free(punch);
+}
+
+void
+mapping_range_put(struct vmedia_device *device, const struct shm_range *range)
+{
+	struct punch_job *punch = calloc(1, sizeof(*punch));
+
+	if (punch == NULL) {
+		shm_range_free(device->arena, range); /* keeps its pages; zeroed before reuse */
+		return;
+	}
+	punch->job.run = punch_run;
+	punch->job.done = punch_done;
+	punch->range = *range;
+	vmedia_offload(device, &punch->job);
+}
+
+/* The plane of this session that begins at the offset, or NULL. */
+static const struct vmedia_plane *
+find_plane(const struct vmedia_session *session, uint32_t offset)
+{
+	uint32_t q, b, p;
+
+	for (q = 0; q < 2; q++) {
+		for (b = 0; b < session->queues[q].nb_buffers; b++) {
+			const struct vmedia_buffer *buffer = &session->queues[q].buffers[b]->pub;
+
+			for (p = 0; p < buffer->nb_planes; p++) {
+				if (buffer->planes[p].offset == offset) {
+					return &buffer->planes[p];
+				}
+			}
+		}
+	}
+	return NULL;
+}
+
+/* 0: the window is there; VMEDIA_DEFER: it is on its way. */
+static int
+need_window(struct vmedia_request *request)
+{
+	struct vmedia_device *device = request->device;
+
+	switch (device->window) {
+	case WINDOW_READY:
+		return 0;
+	case WINDOW_FAILED:
+		return device->window_status;
+	case WINDOW_NONE:
+		device->window = WINDOW_REQUESTED;
+		request_park(request, REQUEST_WINDOW, device->deadline_tsc, true);
+		device->transport_ops->window_map(device->transport);
+		return VMEDIA_DEFER;
+	default:
+		request_park(request, REQUEST_WINDOW, device->deadline_tsc, true);
+		return VMEDIA_DEFER;
+	}
+}
+
+int
+mapping_mmap(struct vmedia_request *request)
+{
+	struct vmedia_device *device = request->device;
+	const struct vmedia_plane *plane = find_plane(request->session, request->cmd.mmap.offset);
+	struct shm_range range;
+	int err;
+
+	if (plane == NULL) {
+		return -EINVAL;
+	}
+	err = need_window(request);
+	if (err != 0) {
+		return err;
+	}
+	range.offset = plane->offset;
+	range.length = plane->length;
+	err = shm_map_open(device->map, &range);
+	if (err != 0) {
+		counter_inc(&device->counters.nb_quota);
+		return err;
+	}
+	request->resp.mmap.driver_addr = plane->offset;
+	request->resp.mmap.len = plane->length;
+	return 0;
+}
+
+int
+mapping_munmap(struct vmedia_device *device, uint64_t driver_addr)
+{
+	struct shm_range range;
+	int ret = shm_map_close(device->map, driver_addr, &range);
+
+	if (ret < 0) {
+		return ret;
+	}
+	if (ret > 0) {
+		mapping_range_put(device, &range);
+	}
+	return 0;
+}
+
+void
+mapping_run_waiting(struct vmedia_device *device)
+{
+	struct vmedia_request *request;
+
+	while ((device->window == WINDOW_READY || device->window == WINDOW_FAILED) &&
+		(request = TAILQ_FIRST(&device->window_waiting)) != NULL) {
+		request_answer(request, request->stale ? -EIO : mapping_mmap(request));
+	}
+}
+
+void
+mapping_window_ready(struct vmedia_device *device, int status)
+{
+	if (device->window == WINDOW_STALE) {
+		device->window = WINDOW_NONE;
+		if (!TAILQ_EMPTY(&device->window_waiting)) {
+			device->window = WINDOW_REQUESTED;
+			device->transport_ops->window_map(device->transport);
+		}
+		return;
+	}
+	if (device->window != WINDOW_REQUESTED) {
+		return;
+	}
+	device->window = status == 0 ? WINDOW_READY : WINDOW_FAILED;
+	device->window_status = status == -ENOTSUP ? -ENOTTY : -EIO;
+	if (status != 0) {
+		guest_fault(device, "the front-end did not map the buffers (SHMEM_MAP)");
+	}
+	if (device->running) {
+		mapping_run_waiting(device);
+	}
+	if (status == -ETIMEDOUT) {
+		device->window = WINDOW_NONE; /* late is not never: the next MMAP asks again */
+	}
+}
+
+static void
+range_freed(void *arg, const struct shm_range *range)
+{
+	mapping_range_put(arg, range);
+}
+
+void
+mapping_reset(struct vmedia_device *device)
+{
+	bool on_its_way = device->window == WINDOW_REQUESTED || device->window == WINDOW_STALE;
+
+	device->window = on_its_way ? WINDOW_STALE : WINDOW_NONE;
+	shm_map_reset(device->map, range_freed, device);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sessions: one OPEN each. Ids are monotonic and never reissued before they wrap (R-36, T-20); the
+ * table is indexed by their low bits, so an id whose place is taken by a long-lived session is
+ * passed over.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/internal.h"
+
+int
+session_table_create(struct vmedia_device *device)
+{
+	uint32_t nb = (uint32_t)round_up_power_of_2(device->quota.max_sessions);
+
+	device->session_table = calloc(nb, sizeof(device->session_table[0]));
+	device->session_mask = nb - 1;
+	device->next_session_id = 1;
+	TAILQ_INIT(&device->sessions);
+	TAILQ_INIT(&device->free_sessions);
+	TAILQ_INIT(&device->closing_sessions);
+	return device->session_table != NULL ? 0 : -ENOMEM;
+}
+
+static void
+session_destroy(struct vmedia_session *session)
+{
+	free(session->subscriptions);
+	free(session->priv);
+	free(session);
+}
+
+void
+session_table_destroy(struct vmedia_device *device)
+{
+	struct vmedia_session *session;
+
+	TAILQ_CONCAT(&device->free_sessions, &device->closing_sessions, link);
+	while ((session = TAILQ_FIRST(&device->free_sessions)) != NULL) {
+		TAILQ_REMOVE(&device->free_sessions, session, link);
+		session_destroy(session);
+	}
+	free(device->session_table);
+}
+
+static struct vmedia_session *
+session_create(struct vmedia_device *device)
+{
+	struct vmedia_session *session = calloc(1, sizeof(*session));
+
+	if (session == NULL) {
+		return NULL;
+	}
+	session->subscriptions =
+		calloc(device->quota.max_subscriptions, sizeof(session->subscriptions[0]));
+	session->priv = calloc(1, MAX(device->backend->session_bytes, 1));
+	if (session->subscriptions == NULL || session->priv == NULL) {
+		session_destroy(session);
+		return NULL;
+	}
+	return session;
+}
+
+/* From those closed before, else new. */
+static struct vmedia_session *
+session_take(struct vmedia_device *device)
+{
+	struct vmedia_session *session = TAILQ_FIRST(&device->free_sessions);
+	struct subscription *subscriptions;
+	void *priv;
+
+	if (session == NULL) {
+		return session_create(device);
+	}
+	TAILQ_REMOVE(&device->free_sessions, session, link);
+	subscriptions = session->subscriptions;
+	priv = session->priv;
+	memset(session, 0, sizeof(*session));
+	memset(subscriptions, 0, device->quota.max_subscriptions * sizeof(subscriptions[0]));
+	memset(priv, 0, device->backend->session_bytes);
+	session->subscriptions = subscriptions;
+	session->priv = priv;
+	return session;
+}
+
+/* There is a free place, so this ends within one lap. */
+static uint32_t
+next_id(struct vmedia_device *device)
+{
+	uint32_t id;
+
+	do {
+		id = device->next_session_id++;
+	} while (id == 0 || device->session_table[id & device->session_mask] != NULL);
+	return id;
+}
+
+static uint32_t
+node_queue_type(const struct vmedia_device *device, int direction)
+{
+	uint32_t caps = device->node.device_caps;
+
+	if (device_is_m2m(device)) {
+		return direction == DEVICE_CAPTURE ? V4L2_BUF_TYPE_VIDEO_CAPTURE
+		                                   : V4L2_BUF_TYPE_VIDEO_OUTPUT;
+	}
+	if (caps & V4L2_CAP_VIDEO_M2M_MPLANE) {
+		return direction == DEVICE_CAPTURE ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
+		                                   : V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
+	}
+	if (direction == DEVICE_CAPTURE) {
+		return caps & V4L2_CAP_VIDEO_CAPTURE          ? V4L2_BUF_TYPE_VIDEO_CAPTURE
+		       : caps & V4L2_CAP_VIDEO_CAPTURE_MPLANE ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
+		                                              : 0;
+	}
+	return caps & V4L2_CAP_VIDEO_OUTPUT          ? V4L2_BUF_TYPE_VIDEO_OUTPUT
+	       : caps & V4L2_CAP_VIDEO_OUTPUT_MPLANE ? V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE
+	                                             : 0;
+}
+
+static void
+session_init(struct vmedia_device *device, struct vmedia_session *session)
+{
+	bool m2m = device_is_m2m(device);
+	int i;
+
+	session->device = device;
+	TAILQ_INIT(&session->waiting);
+	for (i = 0; i < 2; i++) {
+		bufq_init(&session->queues[i], node_queue_type(device, i), m2m);
+	}
+	if (m2m) {
+		context_init(device, &session->context);
+	}
+	session->id = next_id(device);
+}
+
+int
+session_open(struct vmedia_device *device, struct vmedia_session **result)
+{
+	struct vmedia_session *session;
+	int err = 0;
+
+	if (device->nb_open_sessions >= device->quota.max_sessions) {
+		counter_inc(&device->counters.nb_quota);
+		return -EMFILE;
+	}
+	session = session_take(device);
+	if (session == NULL) {
+		return -ENOMEM;
+	}
+	session_init(device, session);
+	if (device->backend->open != NULL) {
+		err = device->backend->open(session);
+	}
+	if (err != 0) {
+		TAILQ_INSERT_HEAD(&device->free_sessions, session, link);
+		return err;
+	}
+	device->session_table[session->id & device->session_mask] = session;
+	TAILQ_INSERT_TAIL(&device->sessions, session, link);
+	device->nb_open_sessions++;
+	counter_inc(&device->counters.nb_sessions);
+	*result = session;
+	return 0;
+}
+
+void
+session_free(struct vmedia_session *session)
+{
+	TAILQ_REMOVE(&session->device->closing_sessions, session, link);
+	TAILQ_INSERT_HEAD(&session->device->free_sessions, session, link);
+}
+
+void
+session_close(struct vmedia_session *session)
+{
+	struct vmedia_device *device = session->device;
+	int i;
+
+	session_free_buffers(session);
+	event_withdraw(session, NULL);
+	if (device->backend->close != NULL) {
+		device->backend->close(session);
+	}
+	for (i = 0; i < 2; i++) {
+		if (device->owner[i] == session) {
+			device->owner[i] = NULL;
+		}
+	}
+	device->session_table[session->id & device->session_mask] = NULL;
+	TAILQ_REMOVE(&device->sessions, session, link);
+	device->nb_open_sessions--;
+	session->closing = true;
+	TAILQ_INSERT_TAIL(&device->closing_sessions, session, link);
+	if (session->nb_jobs == 0) {
+		session_free(session);
+	}
+}
+
+void
+session_close_all(struct vmedia_device *device)
+{
+	struct vmedia_session *session;
+
+	while ((session = TAILQ_FIRST(&device->sessions)) != NULL) {
+		session_close(session);
+	}
+}
+
+void
+session_run_waiting(struct vmedia_device *device)
+{
+	struct vmedia_session *session, *next;
+
+	for (session = TAILQ_FIRST(&device->sessions); session != NULL; session = next) {
+		next = TAILQ_NEXT(session, link);
+		command_run_waiting(session);
+	}
+}

@@ -97,14 +97,6 @@ vmedia_device_index(const struct vmedia_device *device)
 	return device->index;
 }
 
-const struct vmedia_format *
-vmedia_format(struct vmedia_session *session, uint32_t type)
-{
-	const struct context *context = session_context(session);
-
-	return V4L2_TYPE_IS_OUTPUT(type) ? &context->output : &context->capture;
-}
-
 void
 vmedia_work_queue(struct vmedia_device *device)
 {

@@ -39,6 +39,7 @@ fake_guest_virtq(const struct fake_guest *g, unsigned int queue)
 		.avail_base = base,
 		.used_base = base,
 		.callfd = q->callfd,
+		.kickfd = q->kickfd,
 	};
 }
 

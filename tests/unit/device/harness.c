@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "harness.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fake/guest_virtq.h"
+
+#define must(x)                                                                 \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort();                                                \
+		}                                                               \
+	} while (0)
+
+/* ---- the backend ---- */
+
+static const char *const mode_names[] = {"calm", "wild", NULL};
+
+static const struct vmedia_option options[] = {
+	{"fps", "frames per second", VMEDIA_OPTION_U32, offsetof(struct h_backend, fps), 1, 240,
+		NULL, "30"},
+	{"mode", "how it behaves", VMEDIA_OPTION_CHOICE, offsetof(struct h_backend, mode), 0, 0,
+		mode_names, "calm"},
+	{"label", "a name", VMEDIA_OPTION_STRING, offsetof(struct h_backend, label), 0, 0, NULL,
+		NULL},
+	{NULL},
+};
+
+static const struct vmedia_format_desc formats[] = {
+	{V4L2_PIX_FMT_YUYV, 16, 128, 16, 16, 128, 16},
+};
+static const struct vmedia_ctrl_desc ctrls[] = {
+	{H_CTRL, V4L2_CTRL_TYPE_INTEGER, "Brightness", 0, 255, 1, 128, 0, NULL},
+};
+
+static bool next_is_m2m;
+
+static int
+create(struct vmedia_device *device, struct vmedia_node *node)
+{
+	struct h_backend *b = vmedia_device_priv(device);
+
+	TAILQ_INIT(&b->queued);
+	node->device_caps =
+		V4L2_CAP_STREAMING | (next_is_m2m ? V4L2_CAP_VIDEO_M2M : V4L2_CAP_VIDEO_CAPTURE);
+	snprintf(node->card, sizeof(node->card), "test");
+	node->formats = formats;
+	node->nb_formats = 1;
+	node->ctrls = ctrls;
+	node->nb_ctrls = 1;
+	node->default_fourcc = V4L2_PIX_FMT_YUYV;
+	node->default_width = H_WIDTH;
+	node->default_height = H_HEIGHT;
+	node->min_interval = (struct v4l2_fract){1, 240};
+	node->max_interval = (struct v4l2_fract){1, 1};
+	node->default_interval = (struct v4l2_fract){1, 30};
+	return 0;
+}
+
+static struct h_backend *
+backend_of(struct vmedia_session *session)
+{
+	return vmedia_device_priv(vmedia_session_device(session));
+}
+
+static int
+open_session(struct vmedia_session *session)
+{
+	struct h_backend *b = backend_of(session);
+
+	if (b->refuse_open) {
+		return -EBUSY;
+	}
+	b->nb_opened++;
+	return 0;
+}
+
+static void
+close_session(struct vmedia_session *session)
+{
+	backend_of(session)->nb_closed++;
+}
+
+static void
+buf_queue(struct vmedia_session *session, struct vmedia_buffer *buffer)
+{
+	TAILQ_INSERT_TAIL(&backend_of(session)->queued, buffer, link);
+}
+
+static int
+start_streaming(struct vmedia_session *session, uint32_t type)
+{
+	backend_of(session)->nb_started++;
+	return 0;
+}
+
+static void
+stop_streaming(struct vmedia_session *session, uint32_t type)
+{
+	struct h_backend *b = backend_of(session);
+	struct vmedia_buffer *buffer, *next;
+
+	b->nb_stopped++;
+	for (buffer = TAILQ_FIRST(&b->queued); buffer != NULL; buffer = next) {
+		next = TAILQ_NEXT(buffer, link);
+		if (buffer->session == session && buffer->type == type) {
+			TAILQ_REMOVE(&b->queued, buffer, link);
+		}
+	}
+}
+
+static uint64_t
+poll_frames(struct vmedia_device *device, uint64_t now_tsc)
+{
+	struct h_backend *b = vmedia_device_priv(device);
+	struct vmedia_buffer *buffer;
+
+	while (b->frames_allowed > 0 && (buffer = TAILQ_FIRST(&b->queued)) != NULL) {
+		TAILQ_REMOVE(&b->queued, buffer, link);
+		b->frames_allowed--;
+		buffer->sequence = b->nb_frames++;
+		buffer->field = V4L2_FIELD_NONE;
+		buffer->planes[0].bytesused = buffer->planes[0].length;
+		vmedia_buffer_done(buffer);
+	}
+	return VMEDIA_NO_DEADLINE;
+}
+
+static int
+defer(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	backend_of(session)->deferred = request;
+	return VMEDIA_DEFER;
+}
+
+static int
+g_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	if (backend_of(session)->defer_ctrls) {
+		return defer(session, request, arg);
+	}
+	return core_g_ext_ctrls(session, request, arg);
+}
+
+const struct vmedia_backend_ops h_backend_ops = {
+	.name = "harness",
+	.summary = "of the tests",
+	.options = options,
+	.device_bytes = sizeof(struct h_backend),
+	.create = create,
+	.open = open_session,
+	.close = close_session,
+	.ioctl = {[_IOC_NR(VIDIOC_S_STD)] = defer, [_IOC_NR(VIDIOC_G_EXT_CTRLS)] = g_ext_ctrls},
+	.buf_queue = buf_queue,
+	.start_streaming = start_streaming,
+	.stop_streaming = stop_streaming,
+	.poll = poll_frames,
+};
+VMEDIA_BACKEND_REGISTER(h_backend_ops)
+
+/* ---- the device ---- */
+
+static void
+progress(void *arg)
+{
+	reactor_pass(arg);
+}
+
+void
+h_pass(struct h *h, unsigned int nb)
+{
+	while (nb-- > 0) {
+		reactor_pass(h->reactor);
+		if (!h->no_window && loopback_window_wanted(h->transport)) {
+			loopback_window_reply(h->transport, h->window_status);
+		}
+	}
+}
+
+void
+h_settle(struct h *h)
+{
+	unsigned int idle = 0;
+
+	while (idle < 5 || h->device->nb_offloaded > 0) {
+		h_pass(h, 1);
+		idle++;
+		if (h->device->nb_offloaded > 0) {
+			usleep(50);
+			idle = 0;
+		}
+	}
+}
+
+void
+h_start(struct h *h)
+{
+	struct guest_mem mem;
+	unsigned int i;
+
+	must(fake_guest_mem(h->guest, &mem) == 0);
+	loopback_set_memory(h->transport, &mem);
+	for (i = 0; i < 2; i++) {
+		struct virtq_config config = fake_guest_virtq(h->guest, i);
+
+		config.kickfd = h->guest->queues[i].kickfd;
+		must(loopback_ring_start(h->transport, i, &config) == 0);
+	}
+}
+
+struct h *
+h_create(const struct h_config *given)
+{
+	static const struct h_config defaults;
+	const struct h_config *c = given != NULL ? given : &defaults;
+	struct reactor_config reactor = {.name = "test", .cpu = -1, .idle = REACTOR_POLL};
+	struct device_config config = {
+		.name = "cam0",
+		.backend = &h_backend_ops,
+		.options = c->options,
+		.nb_options = c->nb_options,
+		.arena = {.page = SHM_PAGE_4K},
+		.quota = {.max_windows = c->max_windows, .max_sessions = c->max_sessions},
+		.deadline_ms = c->deadline_ms,
+		.drain_ms = c->drain_ms,
+		.transport = &loopback_ops,
+	};
+	struct h *h = calloc(1, sizeof(*h));
+
+	must(h != NULL);
+	h->config = *c;
+	must(reactor_create(&reactor, &h->reactor) == 0);
+	config.reactor = h->reactor;
+	next_is_m2m = c->m2m;
+	must(device_create(&config, &h->device) == 0);
+	h->transport = device_transport(h->device);
+	h->backend = vmedia_device_priv(h->device);
+	loopback_set_progress(h->transport, progress, h->reactor);
+	h->guest = fake_guest_create(&(struct fake_guest_config){
+		.nb_queues = 2,
+		.queue_size = c->queue_size != 0 ? c->queue_size : 256,
+		.packed = c->packed,
+		.event_idx = c->event_idx,
+		.indirect = true,
+		.shape = c->cut != H_CUT_NONE ? FAKE_INDIRECT : FAKE_DIRECT,
+		.nb_regions = 2,
+		.region_bytes = 4 << 20,
+	});
+	h_start(h);
+	return h;
+}
+
+void
+h_destroy(struct h *h)
+{
+	device_destroy(h->device);
+	reactor_destroy(h->reactor);
+	must(h->guest->nb_overruns == 0);
+	fake_guest_destroy(h->guest);
+	free(h);
+}
+
+/* ---- commands ---- */
+
+static size_t
+cut_bytes(const struct h *h, size_t left)
+{
+	size_t n = left;
+
+	if (h->config.cut == H_CUT_BYTES) {
+		n = 1;
+	} else if (h->config.cut == H_CUT_RANDOM) {
+		n = 1 + (size_t)rand() % 64;
+	}
+	return n < left ? n : left;
+}
+
+int
+h_send(struct h *h, const void *cmd, size_t bytes, uint32_t room)
+{
+	struct iovec in[256];
+	uint32_t out[256];
+	unsigned int nb_in = 0, nb_out = 0;
+	size_t at, n;
+	int id;
+
+	for (at = 0; at < bytes; at += n) {
+		n = cut_bytes(h, bytes - at);
+		n = nb_in == 120 ? bytes - at : n; /* R-34 bounds a chain */
+		in[nb_in++] = (struct iovec){(char *)(uintptr_t)cmd + at, n};
+	}
+	for (at = 0; at < room; at += n) {
+		n = cut_bytes(h, room - at);
+		n = nb_out == 120 ? room - at : n;
+		out[nb_out++] = (uint32_t)n;
+	}
+	id = fake_guest_send(h->guest, DEVICE_COMMANDQ, in, nb_in, out, nb_out);
+	must(id >= 0);
+	return id;
+}
+
+int
+h_recv(struct h *h, struct h_reply *reply)
+{
+	struct fake_used used;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < 4 && ret == 0; i++) {
+		h_pass(h, 1);
+		ret = fake_guest_poll(h->guest, DEVICE_COMMANDQ, &used);
+	}
+	must(ret >= 0);
+	if (ret == 0) {
+		return -EAGAIN;
+	}
+	reply->len = used.len;
+	must(used.len <= sizeof(reply->bytes));
+	must(fake_used_copy(&used, reply->bytes, used.len));
+	return 0;
+}
+
+static uint64_t
+now_ms(void)
+{
+	return clock_monotonic_ns() / NSEC_PER_MSEC;
+}
+
+int
+h_cmd(struct h *h, const void *cmd, size_t bytes, uint32_t room, struct h_reply *reply)
+{
+	static struct h_reply unwanted;
+	uint64_t end = now_ms() + 5000;
+
+	reply = reply != NULL ? reply : &unwanted;
+	h_send(h, cmd, bytes, room);
+	while (h_recv(h, reply) != 0) {
+		must(now_ms() < end);
+		if (h->device->nb_offloaded > 0) {
+			usleep(20);
+		}
+	}
+	return reply->len >= sizeof(reply->hdr) ? -(int)reply->hdr.status : 0;
+}
+
+uint32_t
+h_open(struct h *h)
+{
+	struct virtio_media_cmd_open cmd = {.hdr.cmd = VIRTIO_MEDIA_CMD_OPEN};
+	static struct h_reply reply;
+
+	must(h_cmd(h, &cmd, sizeof(cmd), sizeof(reply.open), &reply) == 0);
+	must(reply.len == sizeof(reply.open));
+	return reply.open.session_id;
+}
+
+void
+h_close(struct h *h, uint32_t session)
+{
+	struct virtio_media_cmd_close cmd = {
+		.hdr.cmd = VIRTIO_MEDIA_CMD_CLOSE, .session_id = session, .reserved = 0xdead};
+	static struct h_reply reply;
+
+	h_cmd(h, &cmd, sizeof(cmd), 0, &reply);
+	must(reply.len == 0);
+}
+
+static size_t
+ioctl_bytes(uint8_t *bytes, uint32_t session, uint32_t code, const void *arg, size_t in)
+{
+	struct virtio_media_cmd_ioctl cmd = {
+		.hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL, .session_id = session, .code = code};
+
+	memcpy(bytes, &cmd, sizeof(cmd));
+	if (in > 0) {
+		memcpy(bytes + sizeof(cmd), arg, in);
+	}
+	return sizeof(cmd) + in;
+}
+
+int
+h_send_ioctl(struct h *h, uint32_t session, uint32_t code, const void *arg, size_t in, size_t out)
+{
+	static uint8_t bytes[H_MAX_REPLY];
+	size_t n = ioctl_bytes(bytes, session, code, arg, in);
+
+	return h_send(h, bytes, n, (uint32_t)(sizeof(struct virtio_media_resp_ioctl) + out));
+}
+
+int
+h_ioctl(struct h *h, uint32_t session, uint32_t code, void *arg, size_t in, size_t out)
+{
+	static uint8_t bytes[H_MAX_REPLY];
+	static struct h_reply reply;
+	size_t n = ioctl_bytes(bytes, session, code, arg, in);
+	size_t header = sizeof(struct virtio_media_resp_ioctl);
+	int status = h_cmd(h, bytes, n, (uint32_t)(header + out), &reply);
+
+	if (reply.len > header && arg != NULL) {
+		memcpy(arg, reply.bytes + header, reply.len - header);
+	}
+	return status;
+}
+
+int
+h_mmap(struct h *h, uint32_t session, uint32_t offset, uint32_t flags, uint64_t *addr)
+{
+	struct virtio_media_cmd_mmap cmd = {.hdr.cmd = VIRTIO_MEDIA_CMD_MMAP,
+		.session_id = session,
+		.flags = flags,
+		.offset = offset};
+	static struct h_reply reply;
+	int status = h_cmd(h, &cmd, sizeof(cmd), sizeof(reply.mmap), &reply);
+
+	if (status == 0) {
+		must(reply.len == sizeof(reply.mmap));
+		*addr = reply.mmap.driver_addr;
+	}
+	return status;
+}
+
+int
+h_munmap(struct h *h, uint64_t addr)
+{
+	struct virtio_media_cmd_munmap cmd = {
+		.hdr.cmd = VIRTIO_MEDIA_CMD_MUNMAP, .driver_addr = addr};
+
+	return h_cmd(h, &cmd, sizeof(cmd), sizeof(struct virtio_media_resp_munmap), NULL);
+}
+
+/* ---- V4L2 ---- */
+
+int
+h_reqbufs(struct h *h, uint32_t session, uint32_t count)
+{
+	struct v4l2_requestbuffers rb = {
+		.count = count, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+	int ret = h_ioctl(h, session, _IOC_NR(VIDIOC_REQBUFS), &rb, sizeof(rb), sizeof(rb));
+
+	return ret == 0 ? (int)rb.count : ret;
+}
+
+int
+h_qbuf(struct h *h, uint32_t session, uint32_t index)
+{
+	struct v4l2_buffer b = {
+		.index = index, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+	int ret = h_ioctl(h, session, _IOC_NR(VIDIOC_QBUF), &b, sizeof(b), sizeof(b));
+
+	must(ret != 0 || (b.flags & V4L2_BUF_FLAG_QUEUED));
+	return ret;
+}
+
+int
+h_stream(struct h *h, uint32_t session, bool on)
+{
+	uint32_t type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+	uint32_t code = on ? _IOC_NR(VIDIOC_STREAMON) : _IOC_NR(VIDIOC_STREAMOFF);
+
+	return h_ioctl(h, session, code, &type, sizeof(type), 0);
+}
+
+int
+h_subscribe(struct h *h, uint32_t session, uint32_t type, uint32_t id, uint32_t flags)
+{
+	struct v4l2_event_subscription sub = {.type = type, .id = id, .flags = flags};
+
+	return h_ioctl(h, session, _IOC_NR(VIDIOC_SUBSCRIBE_EVENT), &sub, sizeof(sub), 0);
+}
+
+/* ---- events ---- */
+
+void
+h_post_events(struct h *h, unsigned int nb, uint32_t bytes)
+{
+	while (nb-- > 0) {
+		must(fake_guest_send(h->guest, DEVICE_EVENTQ, NULL, 0, &bytes, 1) >= 0);
+	}
+}
+
+int
+h_event(struct h *h, void *event)
+{
+	struct fake_used used;
+	int ret = fake_guest_poll(h->guest, DEVICE_EVENTQ, &used);
+
+	must(ret >= 0);
+	if (ret == 0) {
+		return -EAGAIN;
+	}
+	must(fake_used_copy(&used, event, used.len));
+	return (int)used.len;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device over loopback with a guest in plain memory and a backend of a few lines, all on one
+ * thread: `h_pass` is the reactor. Calls that cannot fail in a sane test abort it.
+ */
+#ifndef VMEDIA_TESTS_DEVICE_HARNESS_H
+#define VMEDIA_TESTS_DEVICE_HARNESS_H
+
+#include "device/internal.h"
+#include "fake/guest.h"
+#include "transport/loopback.h"
+
+#define H_WIDTH      64
+#define H_HEIGHT     32
+#define H_SIZE       (H_WIDTH * H_HEIGHT * 2) /* YUYV */
+#define H_CTRL       V4L2_CID_BRIGHTNESS
+#define H_EVENT_SIZE 608
+#define H_MAX_REPLY  32768
+
+/* How commands are cut into descriptors. */
+enum h_cut {
+	H_CUT_NONE,
+	H_CUT_BYTES, /* 1 byte each */
+	H_CUT_RANDOM
+};
+
+struct h_config {
+	bool packed;
+	bool event_idx;
+	bool m2m;
+	enum h_cut cut;
+	uint16_t queue_size; /* 0: 256 */
+	uint32_t deadline_ms;
+	uint32_t drain_ms;
+	uint32_t max_windows;
+	uint32_t max_sessions;
+	const struct device_option *options;
+	uint32_t nb_options;
+};
+
+/* Private memory of the test backend. */
+struct h_backend {
+	uint32_t fps; /* option */
+	uint32_t mode;
+	const char *label;
+	uint32_t frames_allowed; /* poll() finishes so many buffers */
+	uint32_t nb_frames;
+	struct vmedia_buffer_list queued;
+	struct vmedia_request *deferred; /* S_STD and, when told, G_EXT_CTRLS */
+	bool defer_ctrls;
+	bool refuse_open;
+	uint32_t nb_opened, nb_closed, nb_started, nb_stopped;
+};
+
+struct h {
+	struct h_config config;
+	struct reactor *reactor;
+	struct vmedia_device *device;
+	struct transport *transport;
+	struct fake_guest *guest;
+	struct h_backend *backend;
+	unsigned int nb_events; /* buffers the driver keeps posted */
+	bool no_window;         /* do not answer window_map */
+	int window_status;
+};
+
+/* The answer to one command. */
+struct h_reply {
+	uint32_t len; /* used.len */
+	union {
+		uint8_t bytes[H_MAX_REPLY];
+		struct virtio_media_resp_header hdr;
+		struct virtio_media_resp_open open;
+		struct virtio_media_resp_mmap mmap;
+	};
+};
+
+extern const struct vmedia_backend_ops h_backend_ops;
+
+struct h *h_create(const struct h_config *config);
+void h_destroy(struct h *h);
+/* Starts both rings on a guest that forgot everything. */
+void h_start(struct h *h);
+void h_pass(struct h *h, unsigned int nb);
+/* Passes until the reactor has had nothing to do for a while, offload jobs included. */
+void h_settle(struct h *h);
+
+/* Sends a command; returns its chain id. */
+int h_send(struct h *h, const void *cmd, size_t bytes, uint32_t room);
+/* The next used command, or -EAGAIN after a few passes. */
+int h_recv(struct h *h, struct h_reply *reply);
+/* Send, and pass until it is answered (5 s at most). Returns the status as negative errno. */
+int h_cmd(struct h *h, const void *cmd, size_t bytes, uint32_t room, struct h_reply *reply);
+
+uint32_t h_open(struct h *h);
+void h_close(struct h *h, uint32_t session);
+/* One ioctl with `in` bytes of arg and `out` of reply payload, both at arg. */
+int h_ioctl(struct h *h, uint32_t session, uint32_t code, void *arg, size_t in, size_t out);
+int h_send_ioctl(
+	struct h *h, uint32_t session, uint32_t code, const void *arg, size_t in, size_t out);
+int h_mmap(struct h *h, uint32_t session, uint32_t offset, uint32_t flags, uint64_t *addr);
+int h_munmap(struct h *h, uint64_t addr);
+
+/* Buffers: REQBUFS, QBUF, STREAMON of the capture queue. */
+int h_reqbufs(struct h *h, uint32_t session, uint32_t count);
+int h_qbuf(struct h *h, uint32_t session, uint32_t index);
+int h_stream(struct h *h, uint32_t session, bool on);
+int h_subscribe(struct h *h, uint32_t session, uint32_t type, uint32_t id, uint32_t flags);
+
+/* The driver posts event buffers of so many bytes. */
+void h_post_events(struct h *h, unsigned int nb, uint32_t bytes);
+/* The next event into event[608]: its used.len, or -EAGAIN. It is not posted again. */
+int h_event(struct h *h, void *event);
+
+#endif

@@ -154,7 +154,7 @@ option_help(const struct vmedia_option *table, FILE *out)
 		char allowed[256] = "";
 
 		option_allowed(row, allowed, sizeof(allowed));
-		fprintf(out, "  %-14s %-34s %-12s %s\n", row->key, allowed,
+		fprintf(out, "  %-15s  %-25s  %-8s  %s\n", row->key, allowed,
 			row->value != NULL ? row->value : "-", row->help);
 	}
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Brings a configuration to life and takes it down again: EAL, gateway, reactors, devices, in that
+ * order and back. Control thread only.
+ */
+#ifndef VMEDIA_CONTROL_MANAGER_H
+#define VMEDIA_CONTROL_MANAGER_H
+
+#include "control/config.h"
+#include "device/device.h"
+
+struct manager;
+
+/* Everything runs, or nothing does; what was wrong is in the log. The config must outlive it. */
+int manager_start(const struct config *config, struct manager **manager);
+void manager_stop(struct manager *manager);
+
+/* Constant between start and stop; any thread. */
+uint32_t manager_nb_devices(const struct manager *manager);
+struct vmedia_device *manager_device(const struct manager *manager, uint32_t index);
+uint32_t manager_nb_reactors(const struct manager *manager);
+struct reactor *manager_reactor(const struct manager *manager, uint32_t index);
+
+#endif

@@ -14,7 +14,8 @@
 #include "base/util.h"
 #include "transport/internal.h"
 
-#define NB_EVENTS 64
+#define NB_EVENTS  64
+#define NO_TIMEOUT (-1) /* of epoll_wait */
 
 LOG_TYPE_DEFINE(transport);
 
@@ -185,7 +186,7 @@ run_deadlines(void)
 		next_ns = MIN(next_ns, channel_deadline(vu));
 	}
 	if (next_ns == UINT64_MAX) {
-		return -1;
+		return NO_TIMEOUT;
 	}
 	return next_ns <= now_ns ? 0 : (int)MIN((next_ns - now_ns) / NSEC_PER_MSEC + 1, 60000ULL);
 }

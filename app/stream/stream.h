@@ -46,7 +46,7 @@ struct stream {
 	uint32_t nb_buffers;
 	struct v4l2_buffer buffers[STREAM_MAX_BUFFERS]; /* arguments of QBUFs in flight */
 	void *addr[STREAM_MAX_BUFFERS];
-	uint64_t done_ns[STREAM_MAX_BUFFERS]; /* timestamp of the frame in the buffer */
+	struct v4l2_buffer done[STREAM_MAX_BUFFERS]; /* as their last DQBUF event gave them */
 	struct check *check;                  /* NULL: nothing to prove in the pixels */
 	bool started;                         /* the first frame was seen */
 	struct check_strip last;

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The two CPUs of a measurement. Control path; any thread. */
+#ifndef VMEDIA_BENCH_CPU_H
+#define VMEDIA_BENCH_CPU_H
+
+struct cpu_pair {
+	int driver; /* who asks: the guest's side */
+	int device; /* who answers: floor, echo, or the reactor */
+};
+
+/* "A,B", two different CPUs this process may run on. -EINVAL, with the reason on stderr. */
+int cpu_pair_parse(const char *text, struct cpu_pair *pair);
+
+/* The first two CPUs this process may run on. -ENODEV when there is only one. */
+int cpu_pair_default(struct cpu_pair *pair);
+
+/* Keeps the calling thread on one CPU. Negative errno. */
+int cpu_pin(int cpu);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vmedia-floor: how long a cache line takes to another CPU and back. */
+#include <argp.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/figures.h"
+#include "floor/floor.h"
+
+#ifdef HAVE_JSONC
+#include <json.h>
+#endif
+
+#define WARM_UP_ROUNDS 10000
+
+struct options {
+	struct cpu_pair cpus;
+	uint64_t rounds;
+	const char *json;
+};
+
+static struct floor lines;
+static struct hist ticks;
+
+static const struct argp_option rows[] = {
+	{"cpus", 'c', "A,B", 0, "who asks and who answers (default: the first two)", 0},
+	{"rounds", 'n', "N", 0, "round trips (default 1000000)", 0},
+	{"json", 'j', "FILE", 0, "write the figures here as well", 0},
+	{0},
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	char *end;
+
+	switch (key) {
+	case 'c':
+		if (cpu_pair_parse(arg, &o->cpus) != 0) {
+			exit(2);
+		}
+		return 0;
+	case 'n':
+		o->rounds = strtoull(arg, &end, 10);
+		if (*end != '\0' || o->rounds == 0) {
+			argp_error(state, "--rounds %s: a number from 1, please", arg);
+		}
+		return 0;
+	case 'j':
+		o->json = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void *
+answer(void *arg)
+{
+	const struct options *o = arg;
+
+	if (cpu_pin(o->cpus.device) != 0) {
+		fprintf(stderr, "cannot run on CPU %d\n", o->cpus.device);
+		exit(1);
+	}
+	floor_answer(&lines);
+	return NULL;
+}
+
+static int
+write_json(const struct options *o, const struct figures *f)
+{
+#ifdef HAVE_JSONC
+	struct json_object *top = json_object_new_object();
+	int ret;
+
+	json_object_object_add(top, "schema", json_object_new_string("vmedia-floor-1"));
+	json_object_object_add(top, "cpu_asks", json_object_new_int(o->cpus.driver));
+	json_object_object_add(top, "cpu_answers", json_object_new_int(o->cpus.device));
+	json_object_object_add(top, "floor", figures_json(f));
+	ret = json_object_to_file_ext(o->json, top, JSON_C_TO_STRING_PRETTY);
+	json_object_put(top);
+	if (ret != 0) {
+		fprintf(stderr, "cannot write %s\n", o->json);
+	}
+	return ret;
+#else
+	fprintf(stderr, "--json: built without json-c\n");
+	return -ENOTSUP;
+#endif
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct argp argp = {rows, parse, NULL,
+		"Round trip of a cache line between two CPUs: the physical limit of a poll-mode "
+		"device.",
+		NULL, NULL, NULL};
+	struct options o = {.cpus = {-1, -1}, .rounds = 1000000};
+	struct figures f;
+	pthread_t thread;
+	int ret;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.cpus.driver < 0 && cpu_pair_default(&o.cpus) != 0) {
+		fprintf(stderr, "vmedia-floor needs two CPUs\n");
+		return 77;
+	}
+	ret = cpu_pin(o.cpus.driver);
+	if (ret == 0) {
+		ret = -pthread_create(&thread, NULL, answer, &o);
+	}
+	if (ret != 0) {
+		fprintf(stderr, "cannot start on CPU %d: %s\n", o.cpus.driver, strerror(-ret));
+		return 1;
+	}
+	floor_ask(&lines, WARM_UP_ROUNDS, &ticks);
+	hist_reset(&ticks);
+	floor_ask(&lines, o.rounds, &ticks);
+	floor_end(&lines);
+	pthread_join(thread, NULL);
+	figures_take(&f, &ticks);
+	figures_print_heading(stdout, "round trip");
+	figures_print(stdout, "floor", &f);
+	return o.json != NULL && write_json(&o, &f) != 0 ? 1 : 0;
+}

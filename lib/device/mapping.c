@@ -6,8 +6,11 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "device/internal.h"
+
+LOG_TYPE_USE(device);
 
 struct punch_job {
 	struct vmedia_job job;
@@ -158,7 +161,8 @@ mapping_window_ready(struct vmedia_device *device, int status)
 	device->window = status == 0 ? WINDOW_READY : WINDOW_FAILED;
 	device->window_status = status == -ENOTSUP ? -ENOTTY : -EIO;
 	if (status != 0) {
-		guest_fault(device, "the front-end did not map the buffers (SHMEM_MAP)");
+		log_warning(&log_device, "device %s: the front-end did not map the buffers: %s",
+			device->name, strerror(-status));
 	}
 	if (device->running) {
 		mapping_run_waiting(device);

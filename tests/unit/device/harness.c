@@ -244,7 +244,7 @@ h_create(const struct h_config *given)
 	loopback_set_progress(h->transport, progress, h->reactor);
 	h->guest = fake_guest_create(&(struct fake_guest_config){
 		.nb_queues = 2,
-		.queue_size = c->queue_size != 0 ? c->queue_size : 256,
+		.queue_size = 256,
 		.packed = c->packed,
 		.event_idx = c->event_idx,
 		.indirect = true,

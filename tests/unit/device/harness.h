@@ -29,7 +29,6 @@ struct h_config {
 	bool event_idx;
 	bool m2m;
 	enum h_cut cut;
-	uint16_t queue_size; /* 0: 256 */
 	uint32_t deadline_ms;
 	uint32_t drain_ms;
 	uint32_t max_windows;

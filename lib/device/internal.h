@@ -282,8 +282,9 @@ void guest_fault(struct vmedia_device *device, const char *what);
 int ioctl_handle(struct vmedia_request *request, uint32_t code, struct iov_cursor *in);
 /* Makes device->handlers of the backend's table and the core's. */
 void ioctl_handlers_init(struct vmedia_device *device);
-/* The core's own handlers; NULL where it has none. In ioctl_core.c. */
-extern vmedia_ioctl_fn *const core_ioctls[VMEDIA_NB_IOCTLS];
+/* The core's own handler of ioctl number `nr` (below VMEDIA_NB_IOCTLS) for such a node; NULL: it
+ * has none. In ioctl_core.c. */
+vmedia_ioctl_fn *core_handler(const struct vmedia_node *node, uint32_t nr);
 
 /* ---- ioctl_buffers.c */
 vmedia_ioctl_fn core_querybuf, core_qbuf, core_prepare_buf, core_streamon, core_streamoff;

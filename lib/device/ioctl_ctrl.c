@@ -14,12 +14,6 @@ table_of(const struct vmedia_session *session)
 	return (struct ctrl_table){node->ctrls, node->nb_ctrls};
 }
 
-static bool
-has_ctrls(const struct vmedia_session *session)
-{
-	return session->device->node.nb_ctrls > 0;
-}
-
 static int
 get_value(const struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, int32_t *value)
 {
@@ -90,9 +84,6 @@ core_queryctrl(struct vmedia_session *session, struct vmedia_request *request, v
 	struct v4l2_queryctrl *q = arg;
 	const struct vmedia_ctrl_desc *desc;
 
-	if (!has_ctrls(session)) {
-		return -ENOTTY;
-	}
 	desc = ctrl_query(&table, q->id);
 	if (desc == NULL) {
 		return -EINVAL;
@@ -108,9 +99,6 @@ core_query_ext_ctrl(struct vmedia_session *session, struct vmedia_request *reque
 	struct v4l2_query_ext_ctrl *q = arg;
 	const struct vmedia_ctrl_desc *desc;
 
-	if (!has_ctrls(session)) {
-		return -ENOTTY;
-	}
 	desc = ctrl_query(&table, q->id);
 	if (desc == NULL) {
 		return -EINVAL;
@@ -124,7 +112,7 @@ core_querymenu(struct vmedia_session *session, struct vmedia_request *request, v
 {
 	struct ctrl_table table = table_of(session);
 
-	return has_ctrls(session) ? ctrl_fill_menu(&table, arg) : -ENOTTY;
+	return ctrl_fill_menu(&table, arg);
 }
 
 int
@@ -134,9 +122,6 @@ core_g_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 	struct v4l2_control *c = arg;
 	const struct vmedia_ctrl_desc *desc;
 
-	if (unlikely(!has_ctrls(session))) {
-		return -ENOTTY;
-	}
 	desc = ctrl_find(&table, c->id);
 	return likely(desc != NULL) ? get_value(session, desc, &c->value) : -EINVAL;
 }
@@ -149,9 +134,6 @@ core_s_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 	const struct vmedia_ctrl_desc *desc;
 	int ret;
 
-	if (!has_ctrls(session)) {
-		return -ENOTTY;
-	}
 	desc = ctrl_find(&table, c->id);
 	if (desc == NULL) {
 		return -EINVAL;
@@ -188,9 +170,6 @@ ext_begin(const struct vmedia_session *session, struct vmedia_request *request,
 	struct ctrl_table table = table_of(session);
 
 	ext->error_idx = ext->count;
-	if (!has_ctrls(session)) {
-		return -ENOTTY;
-	}
 	if (ext->which == V4L2_CTRL_WHICH_REQUEST_VAL || ext->which == V4L2_CTRL_WHICH_MIN_VAL ||
 		ext->which == V4L2_CTRL_WHICH_MAX_VAL ||
 		(ext->which == V4L2_CTRL_WHICH_DEF_VAL && !defaults_allowed)) {

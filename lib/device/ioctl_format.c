@@ -159,21 +159,12 @@ fill_parm(const struct vmedia_format *format, uint32_t type, struct v4l2_streamp
 	}
 }
 
-static bool
-has_intervals(const struct vmedia_session *session)
-{
-	return session->device->node.max_interval.denominator != 0;
-}
-
 int
 core_g_parm(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	struct v4l2_streamparm *parm = arg;
 	const struct vmedia_format *format = vmedia_format(session, parm->type);
 
-	if (!has_intervals(session)) {
-		return -ENOTTY;
-	}
 	if (format == NULL) {
 		return -EINVAL;
 	}
@@ -188,9 +179,6 @@ core_s_parm(struct vmedia_session *session, struct vmedia_request *request, void
 	struct vmedia_format *format = format_of(session, parm->type);
 	struct v4l2_fract wish;
 
-	if (!has_intervals(session)) {
-		return -ENOTTY;
-	}
 	if (format == NULL) {
 		return -EINVAL;
 	}

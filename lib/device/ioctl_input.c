@@ -6,28 +6,11 @@
 
 #include "device/internal.h"
 
-static bool
-has_input(const struct vmedia_session *session)
-{
-	return (session->device->node.device_caps &
-		       (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE)) != 0;
-}
-
-static bool
-has_output(const struct vmedia_session *session)
-{
-	return (session->device->node.device_caps &
-		       (V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE)) != 0;
-}
-
 int
 core_enuminput(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	struct v4l2_input *input = arg;
 
-	if (!has_input(session)) {
-		return -ENOTTY;
-	}
 	if (input->index != 0) {
 		return -EINVAL;
 	}
@@ -43,9 +26,6 @@ core_enumoutput(struct vmedia_session *session, struct vmedia_request *request, 
 {
 	struct v4l2_output *output = arg;
 
-	if (!has_output(session)) {
-		return -ENOTTY;
-	}
 	if (output->index != 0) {
 		return -EINVAL;
 	}
@@ -56,41 +36,38 @@ core_enumoutput(struct vmedia_session *session, struct vmedia_request *request, 
 }
 
 static int
-get_index(bool exists, uint32_t *index)
+get_index(uint32_t *index)
 {
 	*index = 0;
-	return exists ? 0 : -ENOTTY;
+	return 0;
 }
 
 static int
-set_index(bool exists, const uint32_t *index)
+set_index(const uint32_t *index)
 {
-	if (!exists) {
-		return -ENOTTY;
-	}
 	return *index == 0 ? 0 : -EINVAL;
 }
 
 int
 core_g_input(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
-	return get_index(has_input(session), arg);
+	return get_index(arg);
 }
 
 int
 core_s_input(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
-	return set_index(has_input(session), arg);
+	return set_index(arg);
 }
 
 int
 core_g_output(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
-	return get_index(has_output(session), arg);
+	return get_index(arg);
 }
 
 int
 core_s_output(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
-	return set_index(has_output(session), arg);
+	return set_index(arg);
 }

@@ -222,10 +222,10 @@ h_create(const struct h_config *given)
 	struct reactor_config reactor = {.name = "test", .cpu = -1, .idle = REACTOR_POLL};
 	struct device_config config = {
 		.name = "cam0",
-		.backend = &h_backend_ops,
+		.backend = c->backend != NULL ? c->backend : &h_backend_ops,
 		.options = c->options,
 		.nb_options = c->nb_options,
-		.arena = {.page = SHM_PAGE_4K},
+		.arena = {.page = SHM_PAGE_4K, .size_bytes = c->arena_bytes},
 		.quota = {.max_windows = c->max_windows, .max_sessions = c->max_sessions},
 		.deadline_ms = c->deadline_ms,
 		.drain_ms = c->drain_ms,

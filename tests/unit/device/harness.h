@@ -33,6 +33,8 @@ struct h_config {
 	uint32_t drain_ms;
 	uint32_t max_windows;
 	uint32_t max_sessions;
+	uint64_t arena_bytes;                     /* 0: the device's default */
+	const struct vmedia_backend_ops *backend; /* NULL: the one below */
 	const struct device_option *options;
 	uint32_t nb_options;
 };

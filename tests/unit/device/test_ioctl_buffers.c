@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* REQBUFS, CREATE_BUFS, QUERYBUF, QBUF, PREPARE_BUF, STREAMON, STREAMOFF. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "harness.h"
+
+#define CAPTURE  V4L2_BUF_TYPE_VIDEO_CAPTURE
+#define NR(name) _IOC_NR(VIDIOC_##name)
+
+static struct h *h;
+static uint32_t s;
+
+static void
+setup(const struct h_config *config)
+{
+	h = h_create(config);
+	s = h_open(h);
+}
+
+/* The leak check: whatever a test did, afterwards nothing is left. */
+static void
+teardown(void)
+{
+	struct shm_arena_usage usage;
+
+	h_close(h, s);
+	h_settle(h);
+	shm_arena_usage(h->device->arena, &usage);
+	cr_assert_eq(usage.allocated_bytes, 0);
+	cr_assert_eq(usage.nb_ranges, 0);
+	h_destroy(h);
+}
+
+static int
+reqbufs(uint32_t session, struct v4l2_requestbuffers *rb)
+{
+	return h_ioctl(h, session, NR(REQBUFS), rb, sizeof(*rb), sizeof(*rb));
+}
+
+static int
+create_bufs(struct v4l2_create_buffers *create)
+{
+	return h_ioctl(h, s, NR(CREATE_BUFS), create, sizeof(*create), sizeof(*create));
+}
+
+static int
+buffer_ioctl(uint32_t code, struct v4l2_buffer *b)
+{
+	return h_ioctl(h, s, code, b, sizeof(*b), sizeof(*b));
+}
+
+static struct v4l2_buffer
+ask(uint32_t index)
+{
+	return (struct v4l2_buffer){.index = index, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
+}
+
+static uint64_t
+allocated(void)
+{
+	struct shm_arena_usage usage;
+
+	h_settle(h);
+	shm_arena_usage(h->device->arena, &usage);
+	return usage.allocated_bytes;
+}
+
+Test(ioctl_buffers, reqbufs_answers_count_type_memory_capabilities_and_flags_zero)
+{
+	struct v4l2_requestbuffers rb = {
+		.count = 5, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP, .flags = 1};
+
+	setup(NULL);
+	rb.reserved[0] = 9;
+	cr_assert_eq(reqbufs(s, &rb), 0);
+	cr_assert_eq(rb.count, 5);
+	cr_assert_eq(rb.type, CAPTURE);
+	cr_assert_eq(rb.memory, V4L2_MEMORY_MMAP);
+	cr_assert_eq(
+		rb.capabilities, V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS);
+	cr_assert_eq(rb.flags, 0);
+	cr_assert_eq(rb.reserved[0], 0);
+	teardown();
+}
+
+Test(ioctl_buffers, reqbufs_gives_at_most_32_and_zero_frees_them)
+{
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, UINT32_MAX), 32);
+	cr_assert_eq(allocated(), 32 * 65536);
+	cr_assert_eq(h_reqbufs(h, s, 0), 0);
+	cr_assert_eq(allocated(), 0);
+	teardown();
+}
+
+Test(ioctl_buffers, reqbufs_again_reuses_what_the_first_one_had)
+{
+	int i;
+
+	/* Room for 32 buffers only: the second set must wait for the frees of the first. */
+	setup(&(struct h_config){.arena_bytes = 32 * 65536});
+	for (i = 0; i < 20; i++) {
+		cr_assert_eq(h_reqbufs(h, s, 32), 32, "round %d", i);
+	}
+	cr_assert_eq(allocated(), 32 * 65536);
+	teardown();
+}
+
+Test(ioctl_buffers, reqbufs_of_other_memory_and_types_is_einval)
+{
+	uint32_t x;
+
+	setup(NULL);
+	for (x = 0; x < 20; x++) {
+		struct v4l2_requestbuffers rb = {.count = 1, .type = x, .memory = V4L2_MEMORY_MMAP};
+
+		cr_assert_eq(reqbufs(s, &rb), x == CAPTURE ? 0 : -EINVAL, "type %u", x);
+		rb = (struct v4l2_requestbuffers){.count = 1, .type = CAPTURE, .memory = x};
+		cr_assert_eq(reqbufs(s, &rb), x == V4L2_MEMORY_MMAP ? 0 : -EINVAL, "memory %u", x);
+	}
+	teardown();
+}
+
+Test(ioctl_buffers, a_full_arena_gives_fewer_buffers_and_then_enomem)
+{
+	struct v4l2_create_buffers create = {.count = 3, .memory = V4L2_MEMORY_MMAP};
+
+	setup(&(struct h_config){.arena_bytes = 8 * 65536});
+	cr_assert_eq(h_reqbufs(h, s, 32), 8);
+	create.format.type = CAPTURE;
+	create.format.fmt.pix.sizeimage = H_SIZE;
+	cr_assert_eq(create_bufs(&create), -ENOMEM);
+	cr_assert_eq(h_qbuf(h, s, 7), 0);
+	cr_assert_eq(h_qbuf(h, s, 8), -EINVAL);
+	teardown();
+}
+
+Test(ioctl_buffers, reqbufs_while_streaming_is_ebusy_for_any_count)
+{
+	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};
+
+	setup(NULL);
+	h_post_events(h, 16, H_EVENT_SIZE);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cr_assert_eq(h_stream(h, s, true), 0);
+	cr_assert_eq(h_reqbufs(h, s, 4), -EBUSY);
+	cr_assert_eq(h_reqbufs(h, s, 0), -EBUSY);
+	create.format.type = CAPTURE;
+	create.format.fmt.pix.sizeimage = H_SIZE;
+	cr_assert_eq(create_bufs(&create), -EBUSY);
+	cr_assert_eq(h_stream(h, s, false), 0);
+	cr_assert_eq(h_reqbufs(h, s, 0), 0);
+	teardown();
+}
+
+Test(ioctl_buffers, only_one_session_owns_the_buffers_of_a_camera)
+{
+	uint32_t other;
+
+	setup(NULL);
+	other = h_open(h);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cr_assert_eq(h_reqbufs(h, other, 2), -EBUSY);
+	cr_assert_eq(h_reqbufs(h, other, 0), -EBUSY);
+	cr_assert_eq(h_stream(h, other, true), -EBUSY);
+	cr_assert_eq(h_qbuf(h, other, 0), -EINVAL);
+	cr_assert_eq(h_reqbufs(h, s, 0), 0);
+	cr_assert_eq(h_reqbufs(h, other, 2), 2);
+	cr_assert_eq(h_reqbufs(h, s, 2), -EBUSY);
+	h_close(h, other);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	teardown();
+}
+
+Test(ioctl_buffers, every_session_of_an_m2m_node_has_its_own_buffers)
+{
+	uint32_t other;
+
+	setup(&(struct h_config){.m2m = true});
+	other = h_open(h);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cr_assert_eq(h_reqbufs(h, other, 3), 3);
+	cr_assert_eq(h_qbuf(h, s, 2), -EINVAL);
+	cr_assert_eq(h_qbuf(h, other, 2), 0);
+	h_close(h, other);
+	teardown();
+}
+
+Test(ioctl_buffers, create_bufs_continues_at_the_old_total_and_zero_only_probes)
+{
+	struct v4l2_create_buffers create = {.memory = V4L2_MEMORY_MMAP, .index = 77, .flags = 3};
+	struct v4l2_buffer b = ask(4);
+
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, 3), 3);
+	create.format.type = CAPTURE;
+	create.format.fmt.pix.sizeimage = H_SIZE;
+	cr_assert_eq(create_bufs(&create), 0);
+	cr_assert_eq(create.index, 3);
+	cr_assert_eq(create.count, 0);
+	cr_assert_eq(create.flags, 0);
+	cr_assert_eq(create.capabilities,
+		V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS);
+	create.count = 2;
+	create.format.fmt.pix.sizeimage = 3 * 65536;
+	cr_assert_eq(create_bufs(&create), 0);
+	cr_assert_eq(create.index, 3);
+	cr_assert_eq(create.count, 2);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+	cr_assert_eq(b.length, 3 * 65536);
+	cr_assert_eq(allocated(), (3 + 2 * 3) * 65536);
+	create.count = 100;
+	cr_assert_eq(create_bufs(&create), 0);
+	cr_assert_leq(create.index + create.count, 32);
+	teardown();
+}
+
+Test(ioctl_buffers, create_bufs_smaller_than_the_format_or_of_no_memory_is_einval)
+{
+	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};
+
+	setup(NULL);
+	create.format.type = CAPTURE;
+	create.format.fmt.pix.sizeimage = H_SIZE - 1;
+	cr_assert_eq(create_bufs(&create), -EINVAL);
+	create.format.fmt.pix.sizeimage = 0;
+	cr_assert_eq(create_bufs(&create), -EINVAL);
+	create.format.fmt.pix.sizeimage = UINT32_MAX;
+	cr_assert_eq(create_bufs(&create), -ENOMEM);
+	create.format.fmt.pix.sizeimage = H_SIZE;
+	create.memory = V4L2_MEMORY_USERPTR;
+	cr_assert_eq(create_bufs(&create), -EINVAL);
+	create.count = 0;
+	cr_assert_eq(create_bufs(&create), -EINVAL);
+	create.memory = V4L2_MEMORY_MMAP;
+	create.format.type = V4L2_BUF_TYPE_VIDEO_OUTPUT;
+	cr_assert_eq(create_bufs(&create), -EINVAL);
+	teardown();
+}
+
+Test(ioctl_buffers, create_bufs_without_room_in_the_queue_is_enobufs)
+{
+	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};
+
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, 32), 32);
+	create.format.type = CAPTURE;
+	create.format.fmt.pix.sizeimage = H_SIZE;
+	cr_assert_eq(create_bufs(&create), -ENOBUFS);
+	teardown();
+}
+
+Test(ioctl_buffers, querybuf_tells_length_offset_and_state)
+{
+	struct v4l2_buffer b = ask(1);
+	uint64_t addr;
+
+	setup(NULL);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+	cr_assert_eq(b.length, H_SIZE);
+	cr_assert_eq(b.m.offset % 65536, 0);
+	cr_assert_eq(b.flags, V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC);
+	cr_assert_eq(h_mmap(h, s, b.m.offset, 1, &addr), 0);
+	cr_assert_eq(h_qbuf(h, s, 1), 0);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+	cr_assert_eq(b.flags,
+		V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_MAPPED);
+	cr_assert_eq(h_munmap(h, addr), 0);
+	b = ask(2);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
+	b = ask(0);
+	b.type = V4L2_BUF_TYPE_VIDEO_OUTPUT;
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
+	teardown();
+}
+
+Test(ioctl_buffers, a_done_buffer_without_a_descriptor_is_done_in_querybuf_and_not_after)
+{
+	struct v4l2_buffer b = ask(0);
+	uint8_t event[H_EVENT_SIZE];
+
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, 1), 1);
+	cr_assert_eq(h_stream(h, s, true), 0);
+	h->backend->frames_allowed = 1;
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+	cr_assert_eq(b.flags & (V4L2_BUF_FLAG_DONE | V4L2_BUF_FLAG_QUEUED), V4L2_BUF_FLAG_DONE);
+	cr_assert_eq(h_qbuf(h, s, 0), -EINVAL);
+	h_post_events(h, 1, H_EVENT_SIZE);
+	h_pass(h, 2);
+	cr_assert_eq(h_event(h, event), H_EVENT_SIZE);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+	cr_assert_not(b.flags & V4L2_BUF_FLAG_DONE);
+	teardown();
+}
+
+Test(ioctl_buffers, qbuf_refuses_what_vb2_refuses_and_changes_nothing_then)
+{
+	struct v4l2_buffer b;
+
+	setup(NULL);
+	cr_assert_eq(h_qbuf(h, s, 0), -EINVAL);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	b = ask(0);
+	b.memory = V4L2_MEMORY_DMABUF;
+	cr_assert_eq(buffer_ioctl(NR(QBUF), &b), -EINVAL);
+	b = ask(0);
+	b.flags = V4L2_BUF_FLAG_REQUEST_FD;
+	cr_assert_eq(buffer_ioctl(NR(QBUF), &b), -EBADR);
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	cr_assert_eq(h_qbuf(h, s, 0), -EINVAL);
+	b = ask(1);
+	cr_assert_eq(buffer_ioctl(NR(PREPARE_BUF), &b), 0);
+	cr_assert(b.flags & V4L2_BUF_FLAG_PREPARED);
+	cr_assert_eq(buffer_ioctl(NR(PREPARE_BUF), &b), -EINVAL);
+	cr_assert_eq(h_qbuf(h, s, 1), 0);
+	cr_assert_eq(h->backend->nb_started, 0);
+	teardown();
+}
+
+Test(ioctl_buffers, streamon_needs_buffers_and_both_ends_are_idempotent)
+{
+	setup(NULL);
+	cr_assert_eq(h_stream(h, s, true), -EINVAL);
+	cr_assert_eq(h_stream(h, s, false), 0);
+	cr_assert_eq(h_reqbufs(h, s, 1), 1);
+	cr_assert_eq(h_stream(h, s, true), 0);
+	cr_assert_eq(h_stream(h, s, true), 0);
+	cr_assert_eq(h->backend->nb_started, 1);
+	cr_assert_eq(h_stream(h, s, false), 0);
+	cr_assert_eq(h_stream(h, s, false), 0);
+	cr_assert_eq(h->backend->nb_stopped, 1);
+	teardown();
+}
+
+Test(ioctl_buffers, streamoff_takes_back_queued_and_unpublished_buffers)
+{
+	uint8_t event[H_EVENT_SIZE];
+	uint32_t i;
+
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, 4), 4);
+	for (i = 0; i < 4; i++) {
+		cr_assert_eq(h_qbuf(h, s, i), 0);
+	}
+	h->backend->frames_allowed = 2;
+	cr_assert_eq(h_stream(h, s, true), 0);
+	cr_assert_eq(h->device->nb_pending, 2);
+	cr_assert_eq(h_stream(h, s, false), 0);
+	cr_assert_eq(h->device->nb_pending, 0);
+	cr_assert_eq(h->device->counters.nb_cancelled, 4);
+	h_post_events(h, 8, H_EVENT_SIZE);
+	h->backend->frames_allowed = 8;
+	h_pass(h, 4);
+	cr_assert_eq(h_event(h, event), -EAGAIN);
+	for (i = 0; i < 4; i++) {
+		cr_assert_eq(h_qbuf(h, s, i), 0);
+	}
+	teardown();
+}
+
+Test(ioctl_buffers, buffers_queued_without_streamon_leave_the_backend_with_streamoff_or_reqbufs)
+{
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	cr_assert_eq(h_stream(h, s, false), 0);
+	cr_assert(TAILQ_EMPTY(&h->backend->queued));
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	cr_assert_eq(h_reqbufs(h, s, 0), 0);
+	cr_assert(TAILQ_EMPTY(&h->backend->queued));
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	teardown(); /* CLOSE does it, too */
+}
+
+Test(ioctl_buffers, a_mapped_buffer_outlives_reqbufs_and_close_until_munmap)
+{
+	struct v4l2_buffer b = ask(0);
+	uint64_t addr;
+	uint8_t *bytes;
+	uint32_t again;
+
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+	cr_assert_eq(h_mmap(h, s, b.m.offset, 1, &addr), 0);
+	bytes = shm_arena_addr(h->device->arena, b.m.offset);
+	memset(bytes, 0x5a, H_SIZE);
+	cr_assert_eq(h_reqbufs(h, s, 0), 0);
+	cr_assert_eq(allocated(), 65536);
+	cr_assert_eq(h_reqbufs(h, s, 31), 31); /* none of them may be the orphan */
+	cr_assert_eq(bytes[0], 0x5a);
+	cr_assert_eq(bytes[H_SIZE - 1], 0x5a);
+	h_close(h, s);
+	again = h_open(h);
+	cr_assert_eq(allocated(), 65536);
+	cr_assert_eq(bytes[0], 0x5a);
+	cr_assert_eq(h_munmap(h, addr), 0);
+	cr_assert_eq(allocated(), 0);
+	cr_assert_eq(h_munmap(h, addr), -EINVAL);
+	s = again;
+	teardown();
+}
+
+Test(ioctl_buffers, new_buffers_are_zero_also_where_others_have_been)
+{
+	struct v4l2_buffer b;
+	uint32_t round, i, k;
+
+	setup(&(struct h_config){.arena_bytes = 4 * 65536});
+	for (round = 0; round < 4; round++) {
+		cr_assert_eq(h_reqbufs(h, s, 4), 4);
+		for (i = 0; i < 4; i++) {
+			uint8_t *bytes;
+
+			b = ask(i);
+			cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+			bytes = shm_arena_addr(h->device->arena, b.m.offset);
+			for (k = 0; k < 65536; k++) {
+				cr_assert_eq(bytes[k], 0);
+			}
+			memset(bytes, 0xff, 65536);
+		}
+	}
+	teardown();
+}
+
+Test(ioctl_buffers, later_commands_of_the_session_wait_for_reqbufs)
+{
+	struct v4l2_requestbuffers rb = {.count = 2, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
+	struct v4l2_buffer b = ask(1);
+	static struct h_reply reply;
+
+	setup(NULL);
+	h_send_ioctl(h, s, NR(REQBUFS), &rb, sizeof(rb), sizeof(rb));
+	h_send_ioctl(h, s, NR(QBUF), &b, sizeof(b), sizeof(b));
+	h_settle(h);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.hdr.status, 0);
+	cr_assert_eq(reply.len, 8 + sizeof(rb));
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.hdr.status, 0);
+	cr_assert_eq(reply.len, 8 + sizeof(b));
+	teardown();
+}
+
+Test(ioctl_buffers, a_reset_in_the_middle_of_reqbufs_leaves_nothing)
+{
+	struct v4l2_requestbuffers rb = {.count = 32, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
+	unsigned int i;
+
+	setup(NULL);
+	for (i = 0; i < 50; i++) {
+		h_send_ioctl(h, s, NR(REQBUFS), &rb, sizeof(rb), sizeof(rb));
+		h_pass(h, 1 + i % 3);
+		loopback_reset(h->transport);
+		fake_guest_reset(h->guest, 0);
+		fake_guest_reset(h->guest, 1);
+		h_settle(h);
+		cr_assert_eq(allocated(), 0, "round %u", i);
+		h_start(h);
+		s = h_open(h);
+	}
+	teardown();
+}
+
+Test(ioctl_buffers, ten_thousand_reqbufs_loops_leave_nothing)
+{
+	unsigned int i;
+
+	setup(NULL);
+	for (i = 0; i < 10000; i++) {
+		cr_assert_eq(h_reqbufs(h, s, 1 + i % 3), (int)(1 + i % 3));
+		if (i % 2) {
+			cr_assert_eq(h_reqbufs(h, s, 0), 0);
+		}
+	}
+	cr_assert_eq(h_reqbufs(h, s, 0), 0);
+	cr_assert_eq(allocated(), 0);
+	teardown();
+}

@@ -200,7 +200,7 @@ channel_deadline(const struct vhost_user *vu)
 }
 
 void
-channel_expire(struct vhost_user *vu, uint64_t now_ns)
+channel_expire(struct vhost_user *vu)
 {
 	struct channel *ch = &vu->channel;
 

@@ -180,10 +180,8 @@ run_deadlines(void)
 	struct vhost_user *vu;
 
 	TAILQ_FOREACH (vu, &gw.devices, link) {
-		if (channel_deadline(vu) <= now_ns) {
-			channel_expire(vu, now_ns);
-		}
-		next_ns = MIN(next_ns, channel_deadline(vu));
+		vhost_user_expire(vu, now_ns);
+		next_ns = MIN(next_ns, vhost_user_deadline(vu));
 	}
 	if (next_ns == UINT64_MAX) {
 		return NO_TIMEOUT;

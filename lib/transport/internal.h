@@ -129,7 +129,9 @@ struct vhost_user {
 	struct message_mem_table table; /* as forwarded last */
 	struct guest_mem mem;
 	struct ring rings[TRANSPORT_NB_QUEUES];
+	uint64_t accept_again_ns; /* 0: not waiting */
 	struct log_ratelimit message_log;
+	struct log_ratelimit accept_log;
 	struct log_ratelimit ring_log;
 	TAILQ_ENTRY(vhost_user) link;
 
@@ -170,6 +172,9 @@ const char *gateway_directory(void);
 void vhost_user_listen(struct vhost_user *vu);
 /* The connection is gone; accept the next one, or finish the destruction. */
 void vhost_user_disconnected(struct vhost_user *vu);
+/* The next thing to do at a time, or UINT64_MAX; and doing what is due. */
+uint64_t vhost_user_deadline(const struct vhost_user *vu);
+void vhost_user_expire(struct vhost_user *vu, uint64_t now_ns);
 
 /* conn.c: the state machine. */
 void conn_open(struct vhost_user *vu, int fd);
@@ -222,9 +227,9 @@ void channel_window(struct vhost_user *vu);
 /* Rings or negotiation changed: send what was held back. */
 void channel_gate(struct vhost_user *vu, bool open);
 void channel_driver_reset(struct vhost_user *vu);
-/* The next deadline, or UINT64_MAX; and what to do when it is over. */
+/* When to give up waiting for an answer, or UINT64_MAX; and giving up. */
 uint64_t channel_deadline(const struct vhost_user *vu);
-void channel_expire(struct vhost_user *vu, uint64_t now_ns);
+void channel_expire(struct vhost_user *vu);
 
 /* library.c: the only file that calls librte_vhost. */
 void library_init(struct library *lib);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "transport/internal.h"
 
 static bool
@@ -38,6 +39,19 @@ drop_arena(const struct vhost_user *vu, struct message *msg)
 	msg->header.size = MESSAGE_MEM_TABLE_BYTES(kept);
 }
 
+/* A file that ends before its region would fault under the reactor later (S-22). */
+static bool
+fits_file(const struct message_region *region, int fd)
+{
+	struct stat st;
+	uint64_t end;
+
+	if (fstat(fd, &st) != 0 || !add_ok(region->mmap_offset, region->size_bytes, &end)) {
+		return false;
+	}
+	return !S_ISREG(st.st_mode) || end <= (uint64_t)st.st_size;
+}
+
 int
 memory_filter(struct vhost_user *vu)
 {
@@ -50,6 +64,13 @@ memory_filter(struct vhost_user *vu)
 		log_warning(&log_transport, "%s: %u memory regions, librte_vhost takes %d",
 			vu->name, table->nb_regions, MESSAGE_LIBRARY_REGIONS);
 		return -E2BIG;
+	}
+	for (uint32_t i = 0; i < table->nb_regions; i++) {
+		if (!fits_file(&table->regions[i], msg->fds[i])) {
+			log_warning(&log_transport, "%s: memory region %u is larger than its file",
+				vu->name, i);
+			return -EFBIG;
+		}
 	}
 	/* The library compares the same way, so it would not map anything anew either. */
 	return vu->memory_valid && memcmp(table, &vu->table, msg->header.size) == 0;

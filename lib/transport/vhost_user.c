@@ -9,15 +9,57 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/util.h"
 #include "transport/internal.h"
 
 #define DEFAULT_QUEUE_SIZE 1024
 #define SOCKET_MODE        0660
+#define ACCEPT_RETRY_NS    (200 * NSEC_PER_MSEC)
 
 static struct vhost_user *
 vhost_user(const struct transport *transport)
 {
 	return (struct vhost_user *)(uintptr_t)transport;
+}
+
+/* Out of descriptors, the connection stays in the backlog and would wake us for ever. */
+static void
+accept_failed(struct vhost_user *vu, int err)
+{
+	uint32_t suppressed;
+
+	if (err == EAGAIN || err == EINTR || err == ECONNABORTED) {
+		vhost_user_listen(vu);
+		return;
+	}
+	if (log_ratelimit_pass(&vu->accept_log, &suppressed)) {
+		log_warning(&log_transport, "%s: front-end not accepted: %s (%u more like it)",
+			vu->name, strerror(err), suppressed);
+	}
+	vu->accept_again_ns = clock_monotonic_ns() + ACCEPT_RETRY_NS;
+}
+
+uint64_t
+vhost_user_deadline(const struct vhost_user *vu)
+{
+	uint64_t accept_ns = vu->accept_again_ns != 0 ? vu->accept_again_ns : UINT64_MAX;
+
+	return MIN(accept_ns, channel_deadline(vu));
+}
+
+void
+vhost_user_expire(struct vhost_user *vu, uint64_t now_ns)
+{
+	if (channel_deadline(vu) <= now_ns) {
+		channel_expire(vu);
+	}
+	if (vu->accept_again_ns != 0 && vu->accept_again_ns <= now_ns) {
+		vu->accept_again_ns = 0;
+		if (vu->listen.fd >= 0) {
+			vhost_user_listen(vu);
+		}
+	}
 }
 
 static void
@@ -31,8 +73,7 @@ listen_ready(struct watch *watch, uint32_t events)
 	}
 	fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
-		/* Gone again, or no descriptors left: the next event tries anew. */
-		vhost_user_listen(vu);
+		accept_failed(vu, errno);
 		return;
 	}
 	log_info(&log_transport, "%s: front-end connected", vu->name);

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -181,6 +184,26 @@ Test(gateway_life, second_front_end_waits_for_the_first_to_go)
 	fe_disconnect(&bed.fe);
 	cr_assert_eq(fe_reply_u64(&second, 17), 2);
 	fe_disconnect(&second);
+}
+
+Test(gateway_life, without_descriptors_a_front_end_waits_until_there_are_some)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct fe fe = {.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .channel = -1};
+	struct rlimit limit, none;
+
+	fe_disconnect(&bed.fe);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	memcpy(sun.sun_path, bed.path, sizeof(sun.sun_path));
+	cr_assert_eq(connect(fe.fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	fe_send(&fe, 17, 0, NULL, 0, -1);
+	cr_assert(fe_silent(fe.fd, 300));
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(fe_reply_u64(&fe, 17), 2);
+	fe_disconnect(&fe);
 }
 
 static unsigned int

@@ -118,6 +118,8 @@ Test(gateway_memory, bad_tables_are_refused_and_a_good_one_works_afterwards)
 	cr_assert_neq(send_table(2, 33, FE_GPA, fd), 0, "33 fds");
 	cr_assert_neq(send_table(2, 2, 4096, fd), 0, "regions overlap");
 	cr_assert_neq(send_table(1, 1, FE_GPA, pipe_fds[0]), 0, "a pipe cannot be mapped");
+	cr_assert_eq(ftruncate(bed.fe.mem_fds[1], FE_MEM_BYTES - 4096), 0);
+	cr_assert_neq(send_table(1, 1, FE_GPA, bed.fe.mem_fds[1]), 0, "the file is too short");
 	cr_assert_eq(bed.dev.mem.nb_regions, 0);
 	cr_assert_eq(send_table(8, 8, FE_GPA, fd), 0);
 	cr_assert_eq(bed.dev.mem.nb_regions, 8);

@@ -247,16 +247,33 @@ answer_open(const uint8_t *cmd, uint32_t cmd_len, uint8_t *resp, void *arg)
 	return sizeof(open);
 }
 
+static int
+open_session(struct fake_ring *r, uint32_t id, struct driver_session **session)
+{
+	struct fake_server s;
+	int ret;
+
+	fake_serve(&s, r, answer_open, &id, 1);
+	ret = driver_open(r->drv, session);
+	fake_serve_end(&s);
+	return ret;
+}
+
 struct driver_session *
 fake_open(struct fake_ring *r, uint32_t id)
 {
 	struct driver_session *session = NULL;
-	struct fake_server s;
 
-	fake_serve(&s, r, answer_open, &id, 1);
-	cr_assert_eq(driver_open(r->drv, &session), 0);
-	fake_serve_end(&s);
+	cr_assert_eq(open_session(r, id, &session), 0);
 	return session;
+}
+
+int
+fake_open_status(struct fake_ring *r, uint32_t id)
+{
+	struct driver_session *session = NULL;
+
+	return open_session(r, id, &session);
 }
 
 bool

@@ -61,6 +61,7 @@ void fake_serve_end(struct fake_server *s);
 
 /* OPEN answered with `id` by a server of its own. */
 struct driver_session *fake_open(struct fake_ring *r, uint32_t id);
+int fake_open_status(struct fake_ring *r, uint32_t id);
 
 /* One event on the eventq: `len` bytes, used.len as told. False: no buffer posted. */
 bool fake_event(struct fake_ring *r, const void *event, uint32_t len, uint32_t used_len);

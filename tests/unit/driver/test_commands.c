@@ -80,7 +80,9 @@ answer(uint32_t status, const void *payload, size_t len)
 
 	memset(buf, 0, sizeof(buf));
 	memcpy(buf, &status, sizeof(status));
-	memcpy(buf + 8, payload, len);
+	if (len > 0) {
+		memcpy(buf + 8, payload, len);
+	}
 	return buf;
 }
 

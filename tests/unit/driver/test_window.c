@@ -154,7 +154,10 @@ channel_fini(struct channel *c)
 	frontend_fini(&c->fe);
 }
 
-/* Sends, serves; the reply's value, or -1 when there is none. */
+#define NO_REPLY (-1)
+#define LOST     (-2)
+
+/* Sends, serves; the reply's value, NO_REPLY, or LOST. */
 static int64_t
 ask(struct channel *c, uint32_t number, uint32_t flags, const void *body, uint32_t size, int nb_fds)
 {
@@ -166,11 +169,11 @@ ask(struct channel *c, uint32_t number, uint32_t flags, const void *body, uint32
 
 	cr_assert_eq(message_send(c->peer, &hdr, body, fds, (unsigned int)nb_fds, UINT64_MAX), 0);
 	if (channel_serve(&c->fe) != 0) {
-		return -2;
+		return LOST;
 	}
 	n = recv(c->peer, reply, sizeof(reply), MSG_DONTWAIT);
 	if (n < 0) {
-		return -1;
+		return NO_REPLY;
 	}
 	cr_assert_eq(n, 20, "header and payload in one write");
 	memcpy(&hdr, reply, sizeof(hdr));
@@ -208,14 +211,14 @@ Test(driver_window, channel_answers_as_qemu_does_and_leaks_no_fd)
 	cr_assert_eq(ask(&c, 9, NR, &map, 39, 1), 1, "short");
 	cr_assert_eq(ask(&c, 9, NR, &bad, 40, 1), 1, "unaligned");
 	cr_assert_eq(ask(&c, 77, NR, &map, 40, 1), 1, "unknown");
-	cr_assert_eq(ask(&c, 77, 0, NULL, 0, 0), -1, "unknown, and no reply wanted");
+	cr_assert_eq(ask(&c, 77, 0, NULL, 0, 0), NO_REPLY, "unknown, and no reply wanted");
 	cr_assert_eq(ask(&c, 2, NR, NULL, 0, 0), 0, "config change");
 	cr_assert_eq(nb_open_fds(), before);
 	cr_assert_eq(ask(&c, 9, NR, &map, 40, 1), 0);
 	cr_assert_eq(nb_open_fds(), before + 1);
 	cr_assert_eq(ask(&c, 9, NR, &map, 40, 1), 1, "overlap");
 	cr_assert_eq(ask(&c, 10, NR, &map, 40, 1), 1, "unmap with an fd");
-	cr_assert_eq(ask(&c, 10, 0, &map, 40, 0), -1);
+	cr_assert_eq(ask(&c, 10, 0, &map, 40, 0), NO_REPLY);
 	cr_assert_eq(window.nb_maps, 0);
 	cr_assert_eq(nb_open_fds(), before);
 	cr_assert_eq(c.fe.nb_maps, 1);
@@ -244,7 +247,7 @@ Test(driver_window, channel_with_nonsense_on_it_is_given_up)
 	channel_init(&c);
 	cr_assert_eq(send(c.peer, &hdr, sizeof(hdr), 0), sizeof(hdr));
 	cr_assert_eq(channel_serve(&c.fe), -EPROTO);
-	cr_assert_eq(ask(&c, 9, VHOST_USER_REPLY, body, 40, 0), -2, "a reply nobody asked for");
+	cr_assert_eq(ask(&c, 9, VHOST_USER_REPLY, body, 40, 0), LOST, "a reply nobody asked for");
 	cr_assert_eq(recv(c.fe.channel, body, 40, 0), 40);
 	hdr.flags = 2;
 	hdr.size = 0;

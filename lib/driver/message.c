@@ -89,7 +89,7 @@ message_send(int sock, const struct vhost_user_header *hdr, const void *payload,
 			return ret;
 		}
 		left -= (size_t)n;
-		for (unsigned int i = 0; i < 2; i++) {
+		for (unsigned int i = 0; i < 2 && n > 0; i++) {
 			size_t part = MIN((size_t)n, iov[i].iov_len);
 
 			iov[i].iov_base = (uint8_t *)iov[i].iov_base + part;

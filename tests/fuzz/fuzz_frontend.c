@@ -141,7 +141,7 @@ fuzz_channel(struct input *in)
 	for (unsigned int i = 0; i < MAX_MESSAGES && in->left > 0; i++) {
 		unsigned int nb_fds = u8(in) & 3;
 		const uint8_t *p;
-		uint32_t n = bytes(in, &p, u8(in));
+		uint32_t len = u8(in), n = bytes(in, &p, len);
 
 		send_piece(pair[1], p, n, fds, nb_fds);
 	}
@@ -269,13 +269,15 @@ step(struct driver *drv, struct driver_session *session, struct input *in, uint1
 	case 3:
 		slot = u8(in) % drv->nb_commands;
 		off = number(in, 2) % SLOT_BYTES;
-		n = bytes(in, &p, MIN((uint32_t)u8(in), SLOT_BYTES - off));
+		n = u8(in);
+		n = bytes(in, &p, MIN(n, SLOT_BYTES - off));
 		memcpy(drv->commands[slot].mem + off, p, n);
 		break;
 	case 4:
 		slot = u8(in) % drv->config.nb_event_buffers;
 		off = number(in, 2) % EVENT_BYTES;
-		n = bytes(in, &p, MIN((uint32_t)u8(in), EVENT_BYTES - off));
+		n = u8(in);
+		n = bytes(in, &p, MIN(n, EVENT_BYTES - off));
 		memcpy(drv->event_mem + (size_t)slot * EVENT_SLOT_BYTES + off, p, n);
 		break;
 	default:

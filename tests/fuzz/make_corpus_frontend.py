@@ -25,7 +25,8 @@ def connect(features=FEATURES, region=1 << 20):
     out += reply(44, shmem) + reply(24, config) + u64(5, 0)
     out += (u64(12, 0) + u64(13, 0)) * 2 + u64(18, 0) * 2 + u64(13, 0) * 2
     # A stop.
-    out += u64(18, 0) * 2 + reply(11, struct.pack('<II', 0, 5)) + reply(11, struct.pack('<II', 1, 8))
+    out += u64(18, 0) * 2
+    out += reply(11, struct.pack('<II', 0, 5)) + reply(11, struct.pack('<II', 1, 8))
     return b'\0' + out
 
 

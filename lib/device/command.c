@@ -82,6 +82,10 @@ answer_push(struct vmedia_request *request, int status)
 		counter_inc(&device->counters.nb_failed);
 	}
 	virtq_push(&device->vqs[DEVICE_COMMANDQ], &request->chain, written);
+	trace_command(device->index, request->session != NULL ? request->session->id : 0,
+		request->desc != NULL ? request->desc->nr
+				      : TRACE_CODE_COMMAND + (request->cmd.hdr.cmd & 0xff),
+		status, request->seen_tsc);
 }
 
 /* ---- parking ---- */

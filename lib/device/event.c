@@ -165,6 +165,8 @@ vmedia_buffer_done(struct vmedia_buffer *pub)
 	bufq_done(session_queue(pub->session, pub->type), buffer);
 	buffer->done_tsc = clock_tsc();
 	counter_inc(&device->counters.nb_frames);
+	trace_frame_done(
+		device->index, pub->session->id, pub->index, pub->sequence, pub->timestamp_ns);
 	event_buffer_pending(device, buffer);
 }
 

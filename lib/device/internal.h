@@ -28,6 +28,7 @@
 #include "protocol/ioctl.h"
 #include "shm/map.h"
 #include "stats/counters.h"
+#include "trace/hooks.h"
 #include "virtq/virtq.h"
 
 #define DEVICE_NB_REQUESTS 64 /* commands in flight; a driver with more waits in its ring */

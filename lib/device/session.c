@@ -163,6 +163,7 @@ session_open(struct vmedia_device *device, struct vmedia_session **result)
 	TAILQ_INSERT_TAIL(&device->sessions, session, link);
 	device->nb_open_sessions++;
 	counter_inc(&device->counters.nb_sessions);
+	trace_session_open(device->index, session->id);
 	*result = session;
 	return 0;
 }
@@ -180,6 +181,7 @@ session_close(struct vmedia_session *session)
 	struct vmedia_device *device = session->device;
 	int i;
 
+	trace_session_close(device->index, session->id);
 	session_free_buffers(session);
 	event_withdraw(session, NULL);
 	if (device->backend->close != NULL) {

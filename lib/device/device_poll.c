@@ -59,7 +59,7 @@ answers_publish(struct vmedia_device *device)
 static void
 tell_broken(struct vmedia_device *device)
 {
-	device->broken_told = true;
+	counter_set(&device->broken, true);
 	log_warning(&log_device,
 		"device %s: the driver's ring is broken and stays stopped until a reset",
 		device->name);
@@ -123,7 +123,7 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	if (unlikely(now_tsc >= device->next_deadline_tsc)) {
 		request_expire(device, now_tsc);
 	}
-	if (unlikely(vq->broken || device->vqs[DEVICE_EVENTQ].broken) && !device->broken_told) {
+	if (unlikely(vq->broken || device->vqs[DEVICE_EVENTQ].broken) && !device->broken) {
 		tell_broken(device);
 	}
 	return n;

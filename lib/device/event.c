@@ -31,14 +31,14 @@ pending_add(struct vmedia_device *device, struct pending *pending, enum pending_
 {
 	pending->kind = kind;
 	TAILQ_INSERT_TAIL(&device->pending, pending, link);
-	device->nb_pending++;
+	counter_inc(&device->nb_pending);
 }
 
 static void
 pending_remove(struct vmedia_device *device, struct pending *pending)
 {
 	TAILQ_REMOVE(&device->pending, pending, link);
-	device->nb_pending--;
+	counter_sub(&device->nb_pending, 1);
 }
 
 void

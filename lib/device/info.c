@@ -23,18 +23,13 @@ device_arena(const struct vmedia_device *device)
 void
 device_stats(const struct vmedia_device *device, struct device_stats *stats)
 {
-	const struct virtq *c = &device->vqs[DEVICE_COMMANDQ];
-	const struct virtq *e = &device->vqs[DEVICE_EVENTQ];
-
 #define X(name, help) stats->counters.name = counter_read(&device->counters.name);
 	DEVICE_COUNTERS(X)
 #undef X
-	stats->open_sessions = __atomic_load_n(&device->nb_open_sessions, __ATOMIC_RELAXED);
-	stats->pending_events = __atomic_load_n(&device->nb_pending, __ATOMIC_RELAXED);
-	stats->started = __atomic_load_n(&c->started, __ATOMIC_RELAXED) &&
-	                 __atomic_load_n(&e->started, __ATOMIC_RELAXED);
-	stats->broken = __atomic_load_n(&c->broken, __ATOMIC_RELAXED) ||
-	                __atomic_load_n(&e->broken, __ATOMIC_RELAXED);
+	stats->open_sessions = (uint32_t)counter_read(&device->nb_open_sessions);
+	stats->pending_events = (uint32_t)counter_read(&device->nb_pending);
+	stats->started = counter_read(&device->nb_started) == TRANSPORT_NB_QUEUES;
+	stats->broken = counter_read(&device->broken) != 0;
 	shm_arena_usage(device->arena, &stats->arena);
 }
 

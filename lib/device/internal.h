@@ -176,7 +176,7 @@ struct vmedia_device {
 	uint64_t backend_due_tsc;   /* next backend poll */
 	uint64_t next_deadline_tsc; /* earliest of deferred, window and draining requests */
 	struct pending_list pending;
-	uint32_t nb_pending;
+	uint64_t nb_pending;
 	uint32_t pass_commands;
 	uint32_t nb_unpublished; /* answers pushed since the last flush of the commandq */
 	uint32_t first_free;     /* free slots: free_chains[first_free .. DEVICE_NB_REQUESTS - 1] */
@@ -200,7 +200,7 @@ struct vmedia_device {
 	struct session_list sessions;
 	struct session_list free_sessions;    /* kept for the next OPEN */
 	struct session_list closing_sessions; /* closed; their jobs are not back yet */
-	uint32_t nb_open_sessions;
+	uint64_t nb_open_sessions;
 	uint32_t next_session_id;        /* from 1; never reissued before it wraps */
 	struct vmedia_session *owner[2]; /* non-m2m: who may have buffers, per direction */
 	struct context context;
@@ -233,7 +233,8 @@ struct vmedia_device {
 	int window_msg_status;
 	bool window_msg_busy;
 	uint16_t stopped_base; /* of the commandq at its last stop */
-	bool broken_told;
+	uint64_t nb_started;   /* rings; with broken, for device_stats */
+	uint64_t broken;
 	int kickfds[TRANSPORT_NB_QUEUES]; /* watched; -1: none */
 	struct transport *transport;
 	const struct transport_ops *transport_ops;

@@ -125,7 +125,8 @@ ring_start(void *arg)
 	if (call->err != 0) {
 		return;
 	}
-	device->broken_told = false;
+	counter_set(&device->broken, false);
+	counter_inc(&device->nb_started);
 	if (call->queue == DEVICE_EVENTQ) {
 		device->nb_event_slots = 0;
 	}
@@ -134,6 +135,7 @@ ring_start(void *arg)
 	}
 	if (call->err != 0) {
 		virtq_stop(&device->vqs[call->queue]);
+		counter_sub(&device->nb_started, 1);
 		return;
 	}
 	device->kickfds[call->queue] = kickfd;
@@ -163,6 +165,9 @@ ring_stop(void *arg)
 	struct vmedia_device *device = call->device;
 
 	unwatch(device, call->queue);
+	if (device->vqs[call->queue].started) {
+		counter_sub(&device->nb_started, 1);
+	}
 	call->base = virtq_stop(&device->vqs[call->queue]);
 	if (call->queue == DEVICE_COMMANDQ) {
 		device->stopped_base = call->base;

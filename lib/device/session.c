@@ -161,7 +161,7 @@ session_open(struct vmedia_device *device, struct vmedia_session **result)
 	}
 	device->session_table[session->id & device->session_mask] = session;
 	TAILQ_INSERT_TAIL(&device->sessions, session, link);
-	device->nb_open_sessions++;
+	counter_inc(&device->nb_open_sessions);
 	counter_inc(&device->counters.nb_sessions);
 	trace_session_open(device->index, session->id);
 	*result = session;
@@ -194,7 +194,7 @@ session_close(struct vmedia_session *session)
 	}
 	device->session_table[session->id & device->session_mask] = NULL;
 	TAILQ_REMOVE(&device->sessions, session, link);
-	device->nb_open_sessions--;
+	counter_sub(&device->nb_open_sessions, 1);
 	session->closing = true;
 	TAILQ_INSERT_TAIL(&device->closing_sessions, session, link);
 	if (session->nb_jobs == 0) {

@@ -10,6 +10,10 @@
 
 #include "fake/guest_virtq.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define must(x)                                                                 \
 	do {                                                                    \
 		if (!(x)) {                                                     \
@@ -39,7 +43,7 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 	{H_CTRL, V4L2_CTRL_TYPE_INTEGER, "Brightness", 0, 255, 1, 128, 0, NULL},
 };
 
-static bool next_is_m2m;
+static bool next_is_m2m, next_is_endless;
 
 static int
 create(struct vmedia_device *device, struct vmedia_node *node)
@@ -47,6 +51,7 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	struct h_backend *b = vmedia_device_priv(device);
 
 	TAILQ_INIT(&b->queued);
+	b->frames_allowed = next_is_endless ? UINT32_MAX : 0;
 	node->device_caps =
 		V4L2_CAP_STREAMING | (next_is_m2m ? V4L2_CAP_VIDEO_M2M : V4L2_CAP_VIDEO_CAPTURE);
 	snprintf(node->card, sizeof(node->card), "test");
@@ -176,7 +181,11 @@ void
 h_pass(struct h *h, unsigned int nb)
 {
 	while (nb-- > 0) {
-		reactor_pass(h->reactor);
+		if (h->config.threaded) {
+			usleep(5);
+		} else {
+			reactor_pass(h->reactor);
+		}
 		if (!h->no_window && loopback_window_wanted(h->transport)) {
 			loopback_window_reply(h->transport, h->window_status);
 		}
@@ -219,7 +228,7 @@ h_create(const struct h_config *given)
 {
 	static const struct h_config defaults;
 	const struct h_config *c = given != NULL ? given : &defaults;
-	struct reactor_config reactor = {.name = "test", .cpu = -1, .idle = REACTOR_POLL};
+	struct reactor_config reactor = {.name = "test", .cpu = -1, .idle = c->idle};
 	struct device_config config = {
 		.name = "cam0",
 		.backend = c->backend != NULL ? c->backend : &h_backend_ops,
@@ -236,12 +245,16 @@ h_create(const struct h_config *given)
 	must(h != NULL);
 	h->config = *c;
 	must(reactor_create(&reactor, &h->reactor) == 0);
+	must(!c->threaded || reactor_start(h->reactor) == 0);
 	config.reactor = h->reactor;
 	next_is_m2m = c->m2m;
+	next_is_endless = c->endless;
 	must(device_create(&config, &h->device) == 0);
 	h->transport = device_transport(h->device);
 	h->backend = vmedia_device_priv(h->device);
-	loopback_set_progress(h->transport, progress, h->reactor);
+	if (!c->threaded) {
+		loopback_set_progress(h->transport, progress, h->reactor);
+	}
 	h->guest = fake_guest_create(&(struct fake_guest_config){
 		.nb_queues = 2,
 		.queue_size = 256,
@@ -264,6 +277,10 @@ h_destroy(struct h *h)
 	must(h->guest->nb_overruns == 0);
 	fake_guest_destroy(h->guest);
 	free(h);
+#if defined(__SANITIZE_ADDRESS__)
+	/* Criterion's processes end without it. */
+	must(__lsan_do_recoverable_leak_check() == 0);
+#endif
 }
 
 /* ---- commands ---- */
@@ -342,7 +359,7 @@ h_cmd(struct h *h, const void *cmd, size_t bytes, uint32_t room, struct h_reply 
 	h_send(h, cmd, bytes, room);
 	while (h_recv(h, reply) != 0) {
 		must(now_ms() < end);
-		if (h->device->nb_offloaded > 0) {
+		if (!h->config.threaded && h->device->nb_offloaded > 0) {
 			usleep(20);
 		}
 	}

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A device over loopback with a guest in plain memory and a backend of a few lines, all on one
- * thread: `h_pass` is the reactor. Calls that cannot fail in a sane test abort it.
+ * thread: `h_pass` is the reactor. Or, `threaded`, with a reactor that runs by itself; then h_pass
+ * waits a little and the test must not look into the device. Calls that cannot fail in a sane test
+ * abort it.
  */
 #ifndef VMEDIA_TESTS_DEVICE_HARNESS_H
 #define VMEDIA_TESTS_DEVICE_HARNESS_H
@@ -35,6 +37,9 @@ struct h_config {
 	uint32_t max_sessions;
 	uint64_t arena_bytes;                     /* 0: the device's default */
 	const struct vmedia_backend_ops *backend; /* NULL: the one below */
+	bool threaded;                            /* the reactor runs on its own thread */
+	enum reactor_idle idle;
+	bool endless; /* frames_allowed from the start, without end */
 	const struct device_option *options;
 	uint32_t nb_options;
 };

@@ -288,6 +288,9 @@ int driver_raw_submit(struct driver_raw *raw);
 int driver_raw_poll(struct driver_raw *raw, uint32_t *used_len, struct driver_timing *timing);
 /* submit, spin or sleep until it is back. 0, -ETIMEDOUT, -ENODEV, -EIO. */
 int driver_raw_call(struct driver_raw *raw, uint32_t *used_len, struct driver_timing *timing);
+/* Used elements taken from the eventq since connect, dropped events included: a raw QBUF is unknown
+ * to the session, so its DQBUF is dropped, but it was seen. *seen_tsc: the last one. */
+uint64_t driver_raw_events(const struct driver *drv, uint64_t *seen_tsc);
 /* While in flight the slot is given up to the device and comes back by itself. */
 void driver_raw_release(struct driver_raw *raw);
 

@@ -203,6 +203,13 @@ driver_raw_call(struct driver_raw *raw, uint32_t *used_len, struct driver_timing
 	return ret;
 }
 
+uint64_t
+driver_raw_events(const struct driver *drv, uint64_t *seen_tsc)
+{
+	*seen_tsc = drv->event_seen_tsc;
+	return drv->nb_events_taken;
+}
+
 void
 driver_raw_release(struct driver_raw *raw)
 {

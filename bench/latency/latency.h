@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmedia-latency: round trips of a driver with a device, beside those of the same driver code, the
+ * same thread and the same chains with an echo, and beside the floor. The three alternate in slices
+ * of a few ms, so that what the machine does to one it does to all; only ratios within a run mean
+ * something.
+ *
+ * Two CPUs, two spinning threads: the driver's, and on the other CPU either the reactor of the
+ * device or our own partner thread. The one that is not asked sleeps: the device's process is
+ * stopped by SIGSTOP, the partner waits for a semaphore.
+ */
+#ifndef VMEDIA_BENCH_LATENCY_H
+#define VMEDIA_BENCH_LATENCY_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/cpu.h"
+#include "core/environment.h"
+#include "core/figures.h"
+#include "driver/driver.h"
+#include "echo/echo.h"
+#include "floor/floor.h"
+#include "linux/virtio_media.h"
+#include "stats/hist.h"
+
+#define LATENCY_MAX_RUNS 32
+
+struct latency_options {
+	struct cpu_pair cpus;
+	const char *socket_path; /* of a device that runs; NULL: spawn, or echo alone */
+	const char *spawn;       /* path of vmediad; NULL: none */
+	pid_t pid;               /* of the device's process; 0: ask the socket */
+	bool packed, direct, hugepages;
+	unsigned int runs, slices;
+	uint64_t samples;    /* per shape, side and run */
+	double assert_ratio; /* 0: none */
+	const char *json;
+};
+
+enum shape {
+	SHAPE_G_CTRL, /* chain published -> used element seen */
+	SHAPE_QBUF,   /* the same */
+	SHAPE_DQBUF,  /* QBUF published -> DQBUF event of its buffer seen */
+	NB_SHAPES
+};
+
+enum side {
+	SIDE_ECHO,
+	SIDE_DEVICE,
+	NB_SIDES
+};
+
+extern const char *const shape_names[NB_SHAPES];
+extern const char *const side_names[NB_SIDES];
+
+/* ---- partner.c: the thread on the device's CPU; asleep unless told. */
+enum partner_job {
+	PARTNER_FLOOR,
+	PARTNER_COMMANDS,            /* echo */
+	PARTNER_COMMANDS_AND_EVENTS, /* echo, and after each command an event */
+	PARTNER_QUIT
+};
+
+struct partner {
+	pthread_t thread;
+	sem_t go, resting;
+	int cpu;
+	pid_t tid;
+	enum partner_job job;
+	struct floor floor;
+	struct echo_ring commands, events;
+	_Alignas(ECHO_MAX_BYTES) uint8_t event[ECHO_MAX_BYTES]; /* ECHO_EVENT_BYTES are used */
+	_Alignas(FLOOR_APART_BYTES) bool rest;
+};
+
+/* Starts the thread; the rings are those of `drv`. NULL: floor only. */
+int partner_start(struct partner *p, int cpu, const struct driver *drv);
+/* From here on the partner does its job, until rest. */
+void partner_work(struct partner *p, enum partner_job job);
+void partner_rest(struct partner *p);
+void partner_end(struct partner *p);
+
+/* ---- target.c: a process that serves the socket. */
+struct target {
+	pid_t pid, child; /* child: ours, or 0 */
+	int fd;           /* connected; whoever takes it sets -1 */
+	char folder[32];  /* of the child's socket and output; "": none */
+};
+
+/* Connects to --socket, or starts vmediad and connects to that. Says on stderr what went wrong. */
+int target_start(struct target *t, const struct latency_options *o);
+/* All threads of it have stopped when this returns. */
+int target_stop(const struct target *t);
+void target_continue(const struct target *t);
+void target_end(struct target *t);
+
+/* ---- subject.c: what is asked, echo and device alike. */
+struct subject {
+	struct driver *drv;
+	struct driver_session *session;
+	struct driver_raw *raw[2]; /* G_CTRL, QBUF */
+	struct driver_raw_shape shapes[2];
+	struct virtio_media_cmd_ioctl cmd[2];
+	uint8_t payload[2][sizeof(struct v4l2_buffer)];
+	bool checked; /* the answers have a status, and it must be 0 */
+};
+
+/* A device: connects, opens, has one buffer and streams. Takes target->fd. */
+int subject_device(struct subject *s, struct target *target, const struct latency_options *o);
+/* An echo with the ring features of `like` (NULL: all); the partner must not have been started. */
+int subject_echo(struct subject *s, struct partner *p, const struct latency_options *o,
+	const struct subject *like);
+void subject_end(struct subject *s);
+
+/* `nb` round trips in TSC ticks; dqbuf may be NULL for SHAPE_G_CTRL. 0 or negative errno. */
+int subject_ask_g_ctrl(struct subject *s, uint64_t nb, struct hist *ticks);
+int subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct hist *dqbuf);
+
+/* ---- run.c */
+struct run {
+	struct figures floor, figures[NB_SIDES][NB_SHAPES];
+	double ratio[NB_SHAPES];     /* p50 device / p50 echo; 0: unknown */
+	double floor_min, floor_max; /* p50 of the slices, ns */
+	double run_ms, device_ms;    /* wall time: all of it, with the device */
+	double driver_delay_ms, reactor_delay_ms, others_ms, steal_ms[2];
+	char reactor[16]; /* name of the busiest thread of the device's process */
+	int reactor_cpu;
+	uint64_t kicks;
+	bool noisy;
+};
+
+struct latency {
+	struct latency_options o;
+	struct environment env;
+	struct target target;
+	struct partner partner;
+	struct subject echo, device;
+	bool has_device;
+	unsigned int nb_runs;
+	struct run runs[LATENCY_MAX_RUNS];
+};
+
+int run_measure(struct latency *l, struct run *run);
+
+/* ---- report.c, report_json.c */
+void report_run(const struct latency *l, unsigned int index);
+/* Median over the runs of the p50 ratio of a shape; 0: unknown. */
+double report_median(const struct latency *l, enum shape shape);
+void report_end(const struct latency *l);
+int report_json(const struct latency *l);
+
+#endif

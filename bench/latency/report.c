@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "latency/latency.h"
+
+static void
+print_shape(const struct latency *l, const struct run *run, enum shape shape)
+{
+	char label[32];
+
+	for (unsigned int side = 0; side < NB_SIDES; side++) {
+		if (side == SIDE_DEVICE && !l->has_device) {
+			continue;
+		}
+		snprintf(label, sizeof(label), "%s %s", shape_names[shape], side_names[side]);
+		figures_print(stdout, label, &run->figures[side][shape]);
+	}
+}
+
+void
+report_run(const struct latency *l, unsigned int index)
+{
+	const struct run *run = &l->runs[index];
+	char label[32];
+
+	snprintf(label, sizeof(label), "run %u of %u%s", index + 1, l->o.runs,
+		run->noisy ? ", noisy" : "");
+	figures_print_heading(stdout, label);
+	figures_print(stdout, "floor", &run->floor);
+	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
+		print_shape(l, run, shape);
+	}
+	if (l->has_device) {
+		printf("  p50 device / echo: G_CTRL %.2f, QBUF %.2f, DQBUF %.2f; "
+		       "p50 device / floor: G_CTRL %.1f\n",
+			run->ratio[SHAPE_G_CTRL], run->ratio[SHAPE_QBUF], run->ratio[SHAPE_DQBUF],
+			figures_ratio(&run->figures[SIDE_DEVICE][SHAPE_G_CTRL], &run->floor));
+		printf("  device asked for %.0f ms; thread %s on CPU %d; kicks %llu\n",
+			run->device_ms, run->reactor, run->reactor_cpu,
+			(unsigned long long)run->kicks);
+	}
+	printf("  floor of the slices %.0f .. %.0f ns; waited for a CPU: driver %.1f ms, "
+	       "device %.1f ms;\n  other threads ran %.1f ms; stolen %.0f and %.0f ms\n",
+		run->floor_min, run->floor_max, run->driver_delay_ms, run->reactor_delay_ms,
+		run->others_ms, run->steal_ms[0], run->steal_ms[1], run->run_ms);
+	fflush(stdout);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double
+report_median(const struct latency *l, enum shape shape)
+{
+	double ratios[LATENCY_MAX_RUNS];
+	unsigned int nb = 0;
+
+	for (unsigned int i = 0; i < l->nb_runs; i++) {
+		if (l->runs[i].ratio[shape] > 0) {
+			ratios[nb++] = l->runs[i].ratio[shape];
+		}
+	}
+	if (nb == 0) {
+		return 0;
+	}
+	qsort(ratios, nb, sizeof(ratios[0]), compare);
+	return nb % 2 == 1 ? ratios[nb / 2] : (ratios[nb / 2 - 1] + ratios[nb / 2]) / 2;
+}
+
+void
+report_end(const struct latency *l)
+{
+	unsigned int nb_noisy = 0;
+
+	for (unsigned int i = 0; i < l->nb_runs; i++) {
+		nb_noisy += l->runs[i].noisy;
+	}
+	printf("all %u runs, %u noisy, %s rings, %s descriptors\n", l->nb_runs, nb_noisy,
+		l->o.packed ? "packed" : "split", l->o.direct ? "direct" : "indirect");
+	for (unsigned int shape = 0; l->has_device && shape < NB_SHAPES; shape++) {
+		printf("  %-6s p50 device / echo:", shape_names[shape]);
+		for (unsigned int i = 0; i < l->nb_runs; i++) {
+			printf(" %.2f", l->runs[i].ratio[shape]);
+		}
+		printf("  median %.2f\n", report_median(l, shape));
+	}
+}

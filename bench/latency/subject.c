@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* HOT: the driver's side of what is measured, the same code for echo and device. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "latency/latency.h"
+
+#define TIMEOUT_MS     5000
+#define POLLS_PER_LOOK 4096
+#define F_INDIRECT     (1ULL << 28)
+#define F_EVENT_IDX    (1ULL << 29)
+
+static const unsigned long requests[2] = {VIDIOC_G_CTRL, VIDIOC_QBUF};
+
+static int
+complain(const char *what, int ret)
+{
+	fprintf(stderr, "%s: %s\n", what, strerror(-ret));
+	return ret;
+}
+
+static void
+configure(struct driver_config *config, const struct latency_options *o)
+{
+	driver_config_init(config);
+	config->packed = o->packed;
+	config->indirect = !o->direct;
+	config->hugepages = o->hugepages;
+	config->wait = DRIVER_POLL;
+	config->timeout_ms = TIMEOUT_MS;
+}
+
+static int
+prepare(struct subject *s)
+{
+	const struct v4l2_control control = {.id = V4L2_CID_BRIGHTNESS};
+	const struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+
+	memcpy(s->payload[SHAPE_G_CTRL], &control, sizeof(control));
+	memcpy(s->payload[SHAPE_QBUF], &buffer, sizeof(buffer));
+	for (unsigned int i = 0; i < 2; i++) {
+		int ret = driver_raw_shape_ioctl(requests[i], &s->shapes[i]);
+
+		s->cmd[i].hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL;
+		s->cmd[i].session_id = driver_session_id(s->session);
+		s->cmd[i].code = _IOC_NR(requests[i]);
+		if (ret == 0) {
+			ret = driver_raw_prepare(s->drv, &s->shapes[i], &s->raw[i]);
+		}
+		if (ret != 0) {
+			return complain("chain", ret);
+		}
+	}
+	return 0;
+}
+
+static int
+stream(struct driver_session *session)
+{
+	struct v4l2_requestbuffers reqbufs = {
+		.count = 1, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+	int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+	struct v4l2_control control = {.id = V4L2_CID_BRIGHTNESS};
+	int ret = driver_ioctl(session, VIDIOC_G_CTRL, &control);
+
+	if (ret != 0) {
+		return complain("G_CTRL, Brightness", ret);
+	}
+	ret = driver_ioctl(session, VIDIOC_REQBUFS, &reqbufs);
+	if (ret != 0) {
+		return complain("REQBUFS", ret);
+	}
+	ret = driver_ioctl(session, VIDIOC_STREAMON, &type);
+	return ret != 0 ? complain("STREAMON", ret) : 0;
+}
+
+int
+subject_device(struct subject *s, struct target *target, const struct latency_options *o)
+{
+	struct driver_config config;
+	int ret;
+
+	memset(s, 0, sizeof(*s));
+	configure(&config, o);
+	config.socket_fd = target->fd;
+	target->fd = -1;
+	ret = driver_connect(&config, &s->drv);
+	if (ret != 0) {
+		return complain("connect", ret);
+	}
+	ret = driver_open(s->drv, &s->session);
+	if (ret != 0) {
+		return complain("open", ret);
+	}
+	s->checked = true;
+	ret = stream(s->session);
+	return ret != 0 ? ret : prepare(s);
+}
+
+/* For the time of an OPEN the echo answers with what a driver wants to read. */
+static int
+open_echo(struct subject *s, struct partner *p)
+{
+	static const union {
+		struct virtio_media_resp_open resp;
+		uint8_t bytes[ECHO_MAX_BYTES];
+	} answer = {.resp = {.session_id = 1}};
+	int ret;
+
+	p->commands.fixed = answer.bytes;
+	partner_work(p, PARTNER_COMMANDS);
+	ret = driver_open(s->drv, &s->session);
+	partner_rest(p);
+	p->commands.fixed = NULL;
+	return ret;
+}
+
+int
+subject_echo(struct subject *s, struct partner *p, const struct latency_options *o,
+	const struct subject *like)
+{
+	struct driver_config config;
+	struct driver_info info;
+	int ret;
+
+	memset(s, 0, sizeof(*s));
+	configure(&config, o);
+	if (like != NULL) {
+		driver_get_info(like->drv, &info);
+		config.indirect = (info.features & F_INDIRECT) != 0;
+		config.event_idx = (info.features & F_EVENT_IDX) != 0;
+	}
+	ret = driver_create_local(&config, &s->drv);
+	if (ret == 0) {
+		ret = partner_start(p, o->cpus.device, s->drv);
+	}
+	if (ret == 0) {
+		ret = open_echo(s, p);
+	}
+	return ret != 0 ? complain("echo", ret) : prepare(s);
+}
+
+void
+subject_end(struct subject *s)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		if (s->raw[i] != NULL) {
+			driver_raw_release(s->raw[i]);
+		}
+	}
+	if (s->drv != NULL) {
+		driver_disconnect(s->drv);
+	}
+	memset(s, 0, sizeof(*s));
+}
+
+/* Written anew each time, as a driver does: the answer has overwritten the payload. */
+static inline void
+fill(const struct subject *s, unsigned int i)
+{
+	const struct driver_raw_piece *pieces = s->shapes[i].pieces;
+	uint8_t *buffer = driver_raw_buffer(s->raw[i]);
+
+	memcpy(buffer + pieces[0].offset_bytes, &s->cmd[i], sizeof(s->cmd[i]));
+	memcpy(buffer + pieces[1].offset_bytes, s->payload[i], pieces[1].len_bytes);
+}
+
+/* One round trip and, of a device, its status. */
+static inline int
+call(const struct subject *s, unsigned int i, struct driver_timing *timing)
+{
+	const struct driver_raw_piece *resp = &s->shapes[i].pieces[2];
+	uint32_t used_len, status;
+	int ret;
+
+	fill(s, i);
+	ret = driver_raw_call(s->raw[i], &used_len, timing);
+	if (unlikely(ret != 0)) {
+		return complain(shape_names[i], ret);
+	}
+	memcpy(&status, (uint8_t *)driver_raw_buffer(s->raw[i]) + resp->offset_bytes,
+		sizeof(status));
+	if (unlikely(used_len != resp[0].len_bytes + resp[1].len_bytes ||
+		     (s->checked && status != 0))) {
+		fprintf(stderr, "%s: %" PRIu32 " bytes came back, status %" PRIu32 "\n",
+			shape_names[i], used_len, status);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+int
+subject_ask_g_ctrl(struct subject *s, uint64_t nb, struct hist *ticks)
+{
+	struct driver_timing timing;
+	int ret = 0;
+
+	while (nb-- > 0 && ret == 0) {
+		ret = call(s, SHAPE_G_CTRL, &timing);
+		hist_record(ticks, timing.seen_tsc - timing.submit_tsc);
+	}
+	return ret;
+}
+
+/* Until the event number `nb_seen` + 1 was seen. */
+static int
+wait_event(const struct subject *s, uint64_t nb_seen, uint64_t *seen_tsc)
+{
+	uint64_t deadline_tsc = 0;
+	unsigned int polls = 0;
+	int ret;
+
+	while (driver_raw_events(s->drv, seen_tsc) == nb_seen) {
+		ret = driver_poll(s->drv);
+		if (unlikely(ret < 0)) {
+			return complain("DQBUF event", ret);
+		}
+		if (likely(++polls % POLLS_PER_LOOK != 0)) {
+			continue;
+		}
+		if (deadline_tsc == 0) {
+			deadline_tsc = clock_tsc() + clock_ns_to_tsc(TIMEOUT_MS * NSEC_PER_MSEC);
+		} else if (clock_tsc() > deadline_tsc) {
+			return complain("DQBUF event", -ETIMEDOUT);
+		}
+	}
+	return 0;
+}
+
+int
+subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct hist *dqbuf)
+{
+	struct driver_timing timing;
+	uint64_t seen_tsc, nb_seen;
+	int ret = 0;
+
+	while (nb-- > 0 && ret == 0) {
+		nb_seen = driver_raw_events(s->drv, &seen_tsc);
+		ret = call(s, SHAPE_QBUF, &timing);
+		if (likely(ret == 0)) {
+			ret = wait_event(s, nb_seen, &seen_tsc);
+		}
+		hist_record(qbuf, timing.seen_tsc - timing.submit_tsc);
+		hist_record(dqbuf, seen_tsc - timing.submit_tsc);
+	}
+	return ret;
+}

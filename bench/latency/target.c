@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "latency/latency.h"
+
+#define START_MS 20000 /* hugepages of many devices are zeroed first */
+#define STOP_MS  5000
+
+static volatile sig_atomic_t stopped_pid;
+
+/* Whatever ends us, the device goes on. */
+static void
+release(void)
+{
+	if (stopped_pid > 0) {
+		kill(stopped_pid, SIGCONT);
+	}
+}
+
+static void
+on_signal(int number)
+{
+	release();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void
+guard(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGABRT, SIGSEGV};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(numbers); i++) {
+		signal(numbers[i], on_signal);
+	}
+	atexit(release);
+}
+
+static void
+sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){0, ms * (long)(NSEC_PER_SEC / 1000)}, NULL);
+}
+
+static int
+connect_to(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd, ret;
+
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		return -ENAMETOOLONG;
+	}
+	memcpy(addr.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+static void
+exec_child(const char *program, const char *folder, int cpu)
+{
+	char log[64], device[128], cpus[16];
+	int fd;
+
+	snprintf(log, sizeof(log), "%s/log", folder);
+	snprintf(device, sizeof(device), "socket=%s/socket,backend=null,role=capture", folder);
+	snprintf(cpus, sizeof(cpus), "%d", cpu);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd >= 0) {
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+	}
+	execl(program, program, "--cpus", cpus, "--idle", "poll", "--device", device, (char *)NULL);
+	fprintf(stderr, "%s: %s\n", program, strerror(errno));
+	_exit(127);
+}
+
+static void
+show_log(const struct target *t)
+{
+	char path[64], line[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/log", t->folder);
+	f = fopen(path, "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		fprintf(stderr, "  %s", line);
+	}
+	if (f != NULL) {
+		fclose(f);
+	}
+}
+
+static int
+spawn(struct target *t, const struct latency_options *o)
+{
+	char path[64];
+	int status;
+
+	snprintf(t->folder, sizeof(t->folder), "/tmp/vmedia-latency.XXXXXX");
+	if (mkdtemp(t->folder) == NULL) {
+		t->folder[0] = '\0';
+		return -errno;
+	}
+	snprintf(path, sizeof(path), "%s/socket", t->folder);
+	t->child = fork();
+	if (t->child == 0) {
+		exec_child(o->spawn, t->folder, o->cpus.device);
+	}
+	t->pid = t->child;
+	for (int ms = 0; ms < START_MS; ms += 10) {
+		t->fd = connect_to(path);
+		if (t->fd >= 0) {
+			return 0;
+		}
+		if (waitpid(t->child, &status, WNOHANG) == t->child) {
+			t->child = t->pid = 0;
+			fprintf(stderr, "%s ended at once:\n", o->spawn);
+			show_log(t);
+			return -ECHILD;
+		}
+		sleep_ms(10);
+	}
+	fprintf(stderr, "%s: no socket after %d s:\n", o->spawn, START_MS / 1000);
+	show_log(t);
+	return -ETIMEDOUT;
+}
+
+int
+target_start(struct target *t, const struct latency_options *o)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+	int ret;
+
+	*t = (struct target){.fd = -1};
+	guard();
+	if (o->spawn != NULL) {
+		return spawn(t, o);
+	}
+	t->fd = connect_to(o->socket_path);
+	if (t->fd < 0) {
+		fprintf(stderr, "%s: %s\n", o->socket_path, strerror(-t->fd));
+		return t->fd;
+	}
+	t->pid = o->pid;
+	if (t->pid == 0 && getsockopt(t->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0) {
+		t->pid = peer.pid;
+	}
+	ret = t->pid > 1 && kill(t->pid, 0) == 0 ? 0 : -EPERM;
+	if (ret != 0) {
+		fprintf(stderr, "process %d cannot be stopped between slices; is --pid right?\n",
+			(int)t->pid);
+	}
+	return ret;
+}
+
+/* 'T' in /proc/PID/task/TID/stat. */
+static bool
+thread_is_stopped(pid_t pid, const char *tid)
+{
+	char path[64], line[512] = "";
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.12s/stat", (int)pid, tid);
+	f = fopen(path, "r");
+	if (f == NULL) {
+		return true; /* it ended */
+	}
+	at = fgets(line, sizeof(line), f) != NULL ? strrchr(line, ')') : NULL;
+	fclose(f);
+	return at != NULL && at[2] == 'T';
+}
+
+static bool
+is_stopped(pid_t pid)
+{
+	const struct dirent *entry;
+	bool stopped = true;
+	char path[32];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] != '.') {
+			stopped &= thread_is_stopped(pid, entry->d_name);
+		}
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	return dir != NULL && stopped;
+}
+
+int
+target_stop(const struct target *t)
+{
+	stopped_pid = t->pid;
+	if (kill(t->pid, SIGSTOP) != 0) {
+		return -errno;
+	}
+	for (int ms = 0; ms < STOP_MS; ms++) {
+		if (is_stopped(t->pid)) {
+			return 0;
+		}
+		sleep_ms(1);
+	}
+	fprintf(stderr, "process %d does not stop\n", (int)t->pid);
+	return -ETIMEDOUT;
+}
+
+void
+target_continue(const struct target *t)
+{
+	kill(t->pid, SIGCONT);
+	stopped_pid = 0;
+}
+
+static void
+end_child(const struct target *t)
+{
+	int status;
+
+	kill(t->child, SIGCONT);
+	kill(t->child, SIGTERM);
+	for (int ms = 0; ms < STOP_MS; ms += 10) {
+		if (waitpid(t->child, &status, WNOHANG) == t->child) {
+			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+				fprintf(stderr, "the device's process did not end well:\n");
+				show_log(t);
+			}
+			return;
+		}
+		sleep_ms(10);
+	}
+	fprintf(stderr, "process %d does not end on SIGTERM: killed\n", (int)t->child);
+	kill(t->child, SIGKILL);
+	waitpid(t->child, &status, 0);
+}
+
+void
+target_end(struct target *t)
+{
+	char path[64];
+
+	release();
+	stopped_pid = 0;
+	if (t->fd >= 0) {
+		close(t->fd);
+	}
+	if (t->child > 0) {
+		end_child(t);
+	}
+	if (t->folder[0] != '\0') {
+		snprintf(path, sizeof(path), "%s/log", t->folder);
+		unlink(path);
+		snprintf(path, sizeof(path), "%s/socket", t->folder);
+		unlink(path);
+		rmdir(t->folder);
+	}
+}

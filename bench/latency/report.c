@@ -41,7 +41,7 @@ report_run(const struct latency *l, unsigned int index)
 			(unsigned long long)run->kicks);
 	}
 	printf("  floor of the slices %.0f .. %.0f ns; waited for a CPU: driver %.1f ms, "
-	       "device %.1f ms;\n  other threads ran %.1f ms; stolen %.0f and %.0f ms\n",
+	       "device %.1f ms;\n  other threads ran %.1f ms; stolen %.0f and %.0f ms; in %.0f ms\n",
 		run->floor_min, run->floor_max, run->driver_delay_ms, run->reactor_delay_ms,
 		run->others_ms, run->steal_ms[0], run->steal_ms[1], run->run_ms);
 	fflush(stdout);

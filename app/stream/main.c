@@ -140,9 +140,10 @@ fill_fds(struct pollfd *fds)
 	return nb;
 }
 
-/* One round over all drivers; returns things done or an error. */
+/* One round over all drivers; returns things done or an error. `keep`: verified buffers are not
+ * given back any more. */
 static int
-round_once(void)
+round_once(bool keep)
 {
 	struct stream *stream;
 	uint32_t index;
@@ -159,8 +160,9 @@ round_once(void)
 		done += rc;
 	}
 	while (worker_pop(worker, &stream, &index)) {
-		int rc = stream_requeue(stream, index);
+		int rc = keep ? 0 : stream_requeue(stream, index);
 
+		stream->kept = keep;
 		if (rc < 0) {
 			return rc;
 		}
@@ -182,6 +184,27 @@ sleep_until_called(struct pollfd *fds, unsigned int nb)
 	}
 }
 
+/* The newest frame of each stream stays untouched, so that the contact sheet shows whole ones. */
+static int
+keep_last_frames(struct pollfd *fds, unsigned int nb_fds)
+{
+	uint64_t until = clock_monotonic_ns() + 500 * NSEC_PER_MSEC;
+	bool all = false;
+	int rc = 0;
+
+	while (rc >= 0 && !all && clock_monotonic_ns() < until) {
+		rc = round_once(true);
+		if (rc == 0) {
+			sleep_until_called(fds, nb_fds);
+		}
+		all = true;
+		for (unsigned int i = 0; i < args.nb; i++) {
+			all &= streams[i].kept;
+		}
+	}
+	return rc < 0 ? rc : 0;
+}
+
 static int
 stream_all(void)
 {
@@ -192,7 +215,7 @@ stream_all(void)
 	int rc = 0;
 
 	while (rc >= 0 && !interrupted && now - start < length) {
-		rc = round_once();
+		rc = round_once(false);
 		if (rc == 0 && !args.config.poll) {
 			sleep_until_called(fds, nb_fds);
 		}
@@ -203,7 +226,7 @@ stream_all(void)
 		}
 	}
 	report_progress_end();
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : keep_last_frames(fds, nb_fds);
 }
 
 static int

@@ -51,6 +51,7 @@ struct stream {
 	bool started;                         /* the first frame was seen */
 	struct check_strip last;
 	bool stopping;
+	bool kept; /* a verified frame was not given back: it stays as it is, for the sheet */
 	uint32_t last_index; /* buffer of the newest verified frame, for the contact sheet */
 	void (*ready)(struct stream *stream, uint32_t index); /* a frame to verify */
 	struct stream_record record;

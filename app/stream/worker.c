@@ -52,6 +52,7 @@ run(void *arg)
 	struct worker *w = arg;
 	struct item item;
 
+	pthread_setname_np(pthread_self(), "verify");
 	/* this thread only: the driver thread goes first when an interrupt comes */
 	setpriority(PRIO_PROCESS, (id_t)gettid(), 10);
 	pthread_mutex_lock(&w->lock);

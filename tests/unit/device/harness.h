@@ -36,6 +36,7 @@ struct h_config {
 	uint32_t max_windows;
 	uint32_t max_sessions;
 	uint64_t arena_bytes;                     /* 0: the device's default */
+	bool no_access;                           /* the arena is PROT_NONE here */
 	const struct vmedia_backend_ops *backend; /* NULL: the one below */
 	bool threaded;                            /* the reactor runs on its own thread */
 	enum reactor_idle idle;

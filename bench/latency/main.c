@@ -117,9 +117,13 @@ set_up(struct latency *l)
 	l->has_device = l->o.spawn != NULL || l->o.socket_path != NULL;
 	if (l->has_device) {
 		ret = target_start(&l->target, &l->o);
-		if (ret == 0) {
-			ret = subject_device(&l->device, &l->target, &l->o);
-		}
+	}
+	/* Not before: a child would inherit it. */
+	if (ret == 0) {
+		ret = cpu_pin(l->o.cpus.driver);
+	}
+	if (ret == 0 && l->has_device) {
+		ret = subject_device(&l->device, &l->target, &l->o);
 		if (ret == 0) {
 			ret = target_stop(&l->target);
 		}
@@ -202,11 +206,6 @@ main(int argc, char **argv)
 	}
 	environment_read(&l.env, &l.o.cpus);
 	environment_print(&l.env);
-	ret = cpu_pin(l.o.cpus.driver);
-	if (ret != 0) {
-		fprintf(stderr, "cannot run on CPU %d: %s\n", l.o.cpus.driver, strerror(-ret));
-		return 1;
-	}
 	ret = set_up(&l);
 	if (ret == 0) {
 		ret = measure(&l);

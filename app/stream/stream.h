@@ -47,8 +47,8 @@ struct stream {
 	struct v4l2_buffer buffers[STREAM_MAX_BUFFERS]; /* arguments of QBUFs in flight */
 	void *addr[STREAM_MAX_BUFFERS];
 	struct v4l2_buffer done[STREAM_MAX_BUFFERS]; /* as their last DQBUF event gave them */
-	struct check *check;                  /* NULL: nothing to prove in the pixels */
-	bool started;                         /* the first frame was seen */
+	struct check *check;                         /* NULL: nothing to prove in the pixels */
+	bool started;                                /* the first frame was seen */
 	struct check_strip last;
 	bool stopping;
 	bool kept; /* a verified frame was not given back: it stays as it is, for the sheet */

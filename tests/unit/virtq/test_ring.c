@@ -96,7 +96,7 @@ BOTH(chains_of_different_lengths_mix)
 
 		f->g->config.shape = (enum fake_shape)((unsigned int)rand() % 3);
 		for (unsigned int k = 0; k < nb; k++) {
-			in[k] = bytes("12345678" + k, 1);
+			in[k] = bytes(&"12345678"[k], 1);
 		}
 		int id = fake_guest_send(f->g, 0, in, nb, ones, nb);
 		char got[8];

@@ -65,7 +65,8 @@ start_reactors(struct manager *m)
 			.thread_init = transport_eal_thread_register,
 		};
 
-		snprintf(name, sizeof(name), "reactor-%u", i);
+		/* no '-': DPDK's telemetry refuses it in a key */
+		snprintf(name, sizeof(name), "reactor%u", i);
 		rc = reactor_create(&config, &m->reactors[i]);
 		if (rc != 0) {
 			break;

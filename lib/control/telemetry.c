@@ -145,7 +145,10 @@ show_reactors(const char *cmd, const char *params, struct rte_tel_data *data)
 		compat_tel_add_u64(one, "idle_ns", clock_tsc_to_ns(s.idle_tsc));
 		compat_tel_add_u64(one, "sleep_ns", clock_tsc_to_ns(s.sleep_tsc));
 		compat_tel_add_u64(one, "longest_pass_ns", clock_tsc_to_ns(s.longest_pass_tsc));
-		rte_tel_data_add_dict_container(data, reactor_name(reactor), one, 0);
+		if (rte_tel_data_add_dict_container(data, reactor_name(reactor), one, 0) != 0) {
+			rte_tel_data_free(one);
+			return -EINVAL;
+		}
 	}
 	return 0;
 }

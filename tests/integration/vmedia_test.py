@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What integration tests and bars share: vmediad in a folder of its own, its telemetry, what /proc
+says of it, the driver programs beside it, claims, figures and skips."""
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get('VMEDIA_BUILD', ROOT / 'build')).resolve()
+VMEDIAD = BUILD / 'app/vmediad'
+STREAM = BUILD / 'app/vmedia-stream'
+EXERCISE = BUILD / 'tests/integration/vmedia-exercise'
+COMPLETE = os.environ.get('VMEDIA_TEST_SCOPE', 'smoke') == 'all'
+CPUS = sorted(os.sched_getaffinity(0))
+REACTOR_CPU = CPUS[-1]
+DRIVER_CPUS = CPUS[:-1] or CPUS
+SKIPPED = 77
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None, use_errno=True)
+failed = []
+
+
+def claim(holds, text):
+    """Prints a claim that holds or not; one that does not makes the test fail at its end."""
+    print('  holds ' if holds else '  FAILS ', text, flush=True)
+    if not holds:
+        failed.append(text)
+    return holds
+
+
+def figure(text):
+    """A line for the summary of tests/run."""
+    print(f'figure {Path(sys.argv[0]).name}: {text}', flush=True)
+
+
+def skip(reason):
+    print(f'skipped because {reason}', flush=True)
+    sys.exit(SKIPPED)
+
+
+def run(main):
+    """Runs a test to its exit status. An exception is a failure, with its traceback."""
+    main()
+    for text in failed:
+        print(f'FAILED: {text}', file=sys.stderr)
+    sys.exit(1 if failed else 0)
+
+
+def wait_until(condition, seconds, what):
+    """Polls; False and a failed claim after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            claim(False, f'{what} within {seconds} s')
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _child_setup(cpus):
+    """In the child: it dies with the test, on CPUs of its own."""
+    def setup():
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+    return setup
+
+
+# ---- vmediad ------------------------------------------------------------------------------------
+
+class Vmediad:
+    """vmediad with devices such as {'cam0': 'backend=pattern,fps=30'}, as a context manager.
+
+    Leaving the context stops it and claims a clean end, unless an exception is under way."""
+
+    def __init__(self, devices, *options, cpus=None, env=None):
+        self.folder = Path(tempfile.mkdtemp(prefix='vmedia-test-'))
+        self.sockets = {name: self.folder / f'{name}.sock' for name in devices}
+        self.command = [str(VMEDIAD), *options]
+        for name, text in devices.items():
+            self.command += ['--device', f'socket={self.sockets[name]},{text}']
+        self.cpus, self.env, self.process = cpus, env, None
+
+    def __enter__(self):
+        self.log = open(self.folder / 'log', 'w+', encoding='utf-8')
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log,
+                                        env={**os.environ, **(self.env or {})},
+                                        preexec_fn=_child_setup(self.cpus))
+        self.pid = self.process.pid
+        end = time.monotonic() + 20
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.process.kill()
+                raise RuntimeError(f'vmediad did not start:\n{self.output()}')
+            time.sleep(0.02)
+        return self
+
+    def is_ready(self):
+        if not all(path.exists() for path in self.sockets.values()):
+            return False
+        try:
+            return bool(self.reactors())
+        except (OSError, KeyError, ValueError):
+            return False
+
+    def __exit__(self, kind, *_):
+        status = self.stop() if self.process.poll() is None else self.process.returncode
+        if kind is None:
+            claim(status == 0, f'vmediad ends with status 0 (is {status})')
+        if kind is not None or status != 0:
+            print(f'vmediad said:\n{self.output()}', flush=True)
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def output(self):
+        self.log.flush()
+        return (self.folder / 'log').read_text(encoding='utf-8', errors='replace')
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return 'killed: it did not end within 20 s'
+
+    # DPDK's telemetry socket, in EAL's runtime directory for the prefix vmediad-PID.
+    def telemetry_path(self):
+        base = '/var/run' if os.getuid() == 0 else os.environ.get('XDG_RUNTIME_DIR', '/tmp')
+        return f'{base}/dpdk/vmediad-{self.pid}/dpdk_telemetry.v2'
+
+    def telemetry(self, command, parameter=None):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(10)
+            s.connect(self.telemetry_path())
+            s.recv(4096)
+            s.send((command if parameter is None else f'{command},{parameter}').encode())
+            return json.loads(s.recv(65536))[command]
+
+    def device(self, name):
+        return self.telemetry('/vmedia/device', name)
+
+    def reactors(self):
+        return self.telemetry('/vmedia/reactors')
+
+    def reactor_tid(self, name='reactor0'):
+        return int(self.reactors()[name]['tid'])
+
+    def reset_hists(self, name):
+        self.telemetry('/vmedia/hist_reset', name)
+
+    # /proc
+    def fds(self):
+        return len(os.listdir(f'/proc/{self.pid}/fd'))
+
+    def maps(self):
+        return Path(f'/proc/{self.pid}/maps').read_text(encoding='utf-8').splitlines()
+
+    def status(self):
+        text = Path(f'/proc/{self.pid}/status').read_text(encoding='utf-8')
+        return dict(line.split(':', 1) for line in text.splitlines())
+
+    def kib(self, field):
+        return int(self.status()[field].split()[0])
+
+    def usage(self, name):
+        """What must not grow."""
+        device = self.device(name)
+        return {'fds': self.fds(), 'mappings': len(self.maps()),
+                'threads': int(self.status()['Threads']), 'RssAnon KiB': self.kib('RssAnon'),
+                'VmRSS KiB': self.kib('VmRSS'), 'sessions': device['open_sessions'],
+                'arena bytes': device['arena_allocated_bytes'],
+                'arena ranges': device['arena_ranges']}
+
+    def cpu_ns(self, tid):
+        """(time on a CPU, time runnable but waiting for one) of a thread, ns."""
+        text = Path(f'/proc/{self.pid}/task/{tid}/schedstat').read_text(encoding='utf-8')
+        return tuple(int(n) for n in text.split()[:2])
+
+
+def steal_ms():
+    """What the hypervisor took from all CPUs since boot."""
+    fields = Path('/proc/stat').read_text(encoding='utf-8').splitlines()[0].split()
+    return int(fields[8]) * 1000 // os.sysconf('SC_CLK_TCK')
+
+
+def hugepages(number):
+    """Sees to it that so many 2 MiB pages are free, if it may; True when they are."""
+    base = Path('/sys/kernel/mm/hugepages/hugepages-2048kB')
+    if not base.exists():
+        return False
+    free, total = (int((base / n).read_text()) for n in ('free_hugepages', 'nr_hugepages'))
+    if free < number:
+        with contextlib.suppress(OSError):
+            (base / 'nr_hugepages').write_text(str(total + number - free))
+    return int((base / 'free_hugepages').read_text()) >= number
+
+
+# ---- the driver beside it -----------------------------------------------------------------------
+
+class Exercise:
+    """vmedia-exercise on a socket; with handshake=True between expect('ready'), go() and so on."""
+
+    def __init__(self, path, *arguments, handshake=False, cpus=None):
+        options = ['--handshake'] if handshake else []
+        self.command = [str(EXERCISE), '--json', *options, str(path), *map(str, arguments)]
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        preexec_fn=_child_setup(cpus or DRIVER_CPUS))
+
+    def expect(self, word):
+        line = self.process.stdout.readline().strip()
+        if line != word:
+            _, err = self.process.communicate(timeout=20)
+            raise RuntimeError(f'{self.command}: "{line}" instead of "{word}":\n{err}')
+
+    def go(self):
+        self.process.stdin.write('go\n')
+        self.process.stdin.flush()
+
+    def wait(self, seconds=60):
+        """(exit status, figures, what it complained about)"""
+        try:
+            out, err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            return 'killed: it took too long', {}, ''
+        lines = [line for line in out.splitlines() if line.startswith('{')]
+        return self.process.returncode, json.loads(lines[-1]) if lines else {}, err.strip()
+
+    def stop(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def exercise(path, *arguments, seconds=60, cpus=None):
+    """Runs vmedia-exercise to its end, claims that all its claims hold, returns its figures."""
+    status, figures, err = Exercise(path, *arguments, cpus=cpus).wait(seconds)
+    text = ' '.join(map(str, arguments))
+    claim(status == 0, f'{Path(path).stem}: {text}' + (f': status {status}, {err}' if err else ''))
+    return figures

@@ -272,9 +272,12 @@ print_results(bool json)
 	const char *separator = json ? "{" : "";
 
 	for (unsigned int i = 0; i < nb_results; i++) {
-		printf(json ? "%s\"%s\": %.10g" : "%s%s %.10g\n", separator, results[i].name,
-			results[i].value);
-		separator = json ? ", " : "";
+		if (json) {
+			printf("%s\"%s\": %.10g", separator, results[i].name, results[i].value);
+			separator = ", ";
+		} else {
+			printf("%s %.10g\n", results[i].name, results[i].value);
+		}
 	}
 	fputs(json && nb_results > 0 ? "}\n" : "", stdout);
 }
@@ -286,8 +289,8 @@ main(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.args_doc = "SOCKET COMMAND [ARGUMENT...]",
-		.doc = "Does one thing to a virtio-media device many times and claims what has to be "
-		       "true of it.\v",
+		.doc = "Does one thing to a virtio-media device many times and claims what has to "
+		       "be true of it.\v",
 		.help_filter = help_filter,
 	};
 	int rc;

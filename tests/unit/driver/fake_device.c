@@ -7,6 +7,10 @@
 
 #include "linux/virtio_media.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 struct desc {
 	uint64_t addr;
 	uint32_t len;
@@ -288,4 +292,12 @@ fake_event(struct fake_ring *r, const void *event, uint32_t len, uint32_t used_l
 	fake_write(&c, event, len);
 	fake_push(r, &c, used_len);
 	return true;
+}
+
+void
+fake_check_leaks(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	cr_assert_eq(__lsan_do_recoverable_leak_check(), 0);
+#endif
 }

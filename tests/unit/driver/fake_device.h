@@ -66,4 +66,7 @@ int fake_open_status(struct fake_ring *r, uint32_t id);
 /* One event on the eventq: `len` bytes, used.len as told. False: no buffer posted. */
 bool fake_event(struct fake_ring *r, const void *event, uint32_t len, uint32_t used_len);
 
+/* For the end of each test: a sanitized build fails on memory that nobody holds any more. */
+void fake_check_leaks(void);
+
 #endif

@@ -7,6 +7,8 @@
 #include "fake_device.h"
 #include "linux/virtio_media.h"
 
+TestSuite(driver_events, .fini = fake_check_leaks);
+
 struct bench {
 	struct driver *drv;
 	struct fake_ring cmdq, evq;

@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include "driver/internal.h"
+#include "fake_device.h"
+
+TestSuite(driver_frontend, .fini = fake_check_leaks);
 
 #define MAX_HEARD 128
 

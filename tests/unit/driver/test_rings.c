@@ -9,6 +9,8 @@
 #include "fake_device.h"
 #include "linux/virtio_media.h"
 
+TestSuite(driver_rings, .fini = fake_check_leaks);
+
 struct variant {
 	int packed, indirect, event_idx;
 	uint16_t queue_size;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "driver/internal.h"
+#include "fake_device.h"
 
 #define PAGE   4096u
 #define REGION (64 * PAGE)
@@ -27,6 +28,7 @@ teardown(void)
 {
 	window_fini(&window);
 	close(fd);
+	fake_check_leaks();
 }
 
 TestSuite(driver_window, .init = setup, .fini = teardown);

@@ -117,7 +117,7 @@ def functions(name):
 
 
 def is_hot(name):
-    return any('HOT' in line for line in text(name).split('\n')[:6])
+    return any(re.search(r'\bHOT\b', line) for line in text(name).split('\n')[:6])
 
 
 def budgets():
@@ -144,6 +144,14 @@ def budgets():
     for name, most in (('lib/include/vmedia/backend.h', 300), ('lib/backend/null/null.c', 250)):
         if (ROOT / name).exists() and text(name).count('\n') > most:
             yield f'{name}: {text(name).count(chr(10))} lines, at most {most}'
+
+
+def hot():
+    listed = text('docs/hot-path.md')
+    for name in files('.c'):
+        if name.startswith('lib/') and is_hot(name):
+            if f'`{name.split("/", 2)[2]}`' not in listed:
+                yield f'{name}: says HOT, but docs/hot-path.md does not list it'
 
 
 def licence():
@@ -192,7 +200,7 @@ def formatting():
             yield f'{name}: clang-format would change it'
 
 
-RULES = [layers, compat, budgets, licence, words, formatting]
+RULES = [layers, compat, budgets, hot, licence, words, formatting]
 
 
 def main():

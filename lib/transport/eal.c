@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
 /* After our own: DPDK keeps a container_of that is there. */
@@ -25,6 +27,7 @@
 #define DEFAULT_MEMORY_MB 64
 #define CPU_LIST_BYTES    2048
 #define MAX_ARGS          16
+#define LINES_PER_SECOND  20
 
 /* Sockets, eventfds and memory fds of one device, ours and the library's copies. */
 #define FDS_PER_DEVICE 40
@@ -51,6 +54,28 @@ level_of(int rte_level)
 	}
 }
 
+/*
+ * The library logs errors that a front-end makes, as often as it makes them. True: one of the lines
+ * of this second. Serial: called under the lock of the stream.
+ */
+static bool
+line_passes(void)
+{
+	static uint64_t second_ns;
+	static unsigned int nb_lines;
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns - second_ns >= NSEC_PER_SEC) {
+		if (nb_lines > LINES_PER_SECOND) {
+			log_warning(
+				&log_dpdk, "%u more lines kept back", nb_lines - LINES_PER_SECOND);
+		}
+		second_ns = now_ns;
+		nb_lines = 0;
+	}
+	return nb_lines++ < LINES_PER_SECOND;
+}
+
 /* EAL flushes after every message, so whole lines arrive here. */
 static ssize_t
 log_line(void *cookie, const char *buf, size_t size)
@@ -62,7 +87,7 @@ log_line(void *cookie, const char *buf, size_t size)
 		size_t len = strcspn(buf + at, "\n");
 
 		len = MIN(len, size - at);
-		if (len > 0) {
+		if (len > 0 && line_passes()) {
 			log_write(&log_dpdk, level, "%.*s", (int)len, buf + at);
 		}
 		at += len + 1;

@@ -229,6 +229,9 @@ back_run(struct vmedia_job *base)
 	}
 	while (job->nb_ready < job->nb_reserved && back_buffer(job, job->nb_ready)) {
 		job->nb_ready++;
+		if (clock_tsc() >= job->stop_tsc) {
+			return;
+		}
 	}
 }
 
@@ -322,6 +325,9 @@ job_start(struct vmedia_request *request, struct bufq *q, uint32_t count)
 	job->nb_wanted = count;
 	job->nb_reserved = 0;
 	job->slab = NULL;
+	/* Fresh 4 KiB pages for 32 large pictures can take seconds. Fewer buffers in time are worth
+	 * more than all of them after the deadline. */
+	job->stop_tsc = request->seen_tsc + request->device->deadline_tsc / 4 * 3;
 	reserve(job);
 	if (job->nb_reserved == job->nb_wanted) {
 		back_start(job);

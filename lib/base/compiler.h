@@ -6,8 +6,10 @@
 #include <stddef.h>
 
 /* Only in files whose first comment says HOT. */
+#ifndef likely /* DPDK's headers have the same three */
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#endif
 
 #define CACHE_LINE_BYTES    64
 #define __cache_aligned     __attribute__((aligned(CACHE_LINE_BYTES)))
@@ -16,7 +18,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+#ifndef container_of
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#endif
 
 #if defined(__x86_64__) || defined(__i386__)
 #define cpu_relax() __builtin_ia32_pause()

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <criterion/criterion.h>
+
+#include "base/clock.h"
+
+Test(clock, conversions_are_inverse_to_a_tick)
+{
+	for (uint64_t ns = 1; ns < 1ULL << 50; ns = ns * 3 + 1) {
+		uint64_t back = clock_tsc_to_ns(clock_ns_to_tsc(ns));
+		uint64_t error = back > ns ? back - ns : ns - back;
+
+		/* rounding of one tick, and of the 32-bit fraction over a long time */
+		cr_assert_leq(error, 2 + (ns >> 30), "%lu ns came back as %lu", ns, back);
+	}
+}
+
+Test(clock, a_second_has_tsc_hz_ticks)
+{
+	uint64_t hz = clock_tsc_hz();
+	uint64_t ticks = clock_ns_to_tsc(NSEC_PER_SEC);
+
+	cr_assert_gt(hz, 1000000);
+	cr_assert_leq(ticks > hz ? ticks - hz : hz - ticks, 1 + hz / 1000000);
+}
+
+Test(clock, the_tsc_goes_forward)
+{
+	uint64_t last = clock_tsc();
+
+	for (int i = 0; i < 100000; i++) {
+		uint64_t now = clock_tsc();
+
+		cr_assert_geq(now, last);
+		last = now;
+	}
+}

@@ -27,7 +27,8 @@
 #include "linux/virtio_media.h"
 #include "stats/hist.h"
 
-#define LATENCY_MAX_RUNS 32
+#define LATENCY_MAX_RUNS   32
+#define LATENCY_MAX_SLICES 1000
 
 struct latency_options {
 	struct cpu_pair cpus;
@@ -124,6 +125,8 @@ int subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct h
 struct run {
 	struct figures floor, figures[NB_SIDES][NB_SHAPES];
 	double ratio[NB_SHAPES];     /* p50 device / p50 echo; 0: unknown */
+	double paired[NB_SHAPES];    /* median over the slices of the same ratio within one slice:
+	                              * also right when the CPUs moved in the middle of a run */
 	double floor_min, floor_max; /* p50 of the slices, ns */
 	double run_ms, device_ms;    /* wall time: all of it, with the device */
 	double driver_delay_ms, reactor_delay_ms, others_ms, steal_ms[2];
@@ -145,6 +148,9 @@ struct latency {
 };
 
 int run_measure(struct latency *l, struct run *run);
+
+/* Sorts; 0 when there is none. */
+double median_of(double *values, unsigned int nb);
 
 /* ---- report.c, report_json.c */
 void report_run(const struct latency *l, unsigned int index);

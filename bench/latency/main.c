@@ -80,7 +80,7 @@ parse(int key, char *arg, struct argp_state *state)
 		o->samples = number(state, arg, 1, 1000000000);
 		break;
 	case KEY_SLICES:
-		o->slices = (unsigned int)number(state, arg, 1, 10000);
+		o->slices = (unsigned int)number(state, arg, 1, LATENCY_MAX_SLICES);
 		break;
 	case 'j':
 		o->json = arg;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "latency/latency.h"
 
@@ -36,6 +35,9 @@ report_run(const struct latency *l, unsigned int index)
 		       "p50 device / floor: G_CTRL %.1f\n",
 			run->ratio[SHAPE_G_CTRL], run->ratio[SHAPE_QBUF], run->ratio[SHAPE_DQBUF],
 			figures_ratio(&run->figures[SIDE_DEVICE][SHAPE_G_CTRL], &run->floor));
+		printf("  the same, median of the slices: G_CTRL %.2f, QBUF %.2f, DQBUF %.2f\n",
+			run->paired[SHAPE_G_CTRL], run->paired[SHAPE_QBUF],
+			run->paired[SHAPE_DQBUF]);
 		printf("  device asked for %.0f ms; thread %s on CPU %d; kicks %llu\n",
 			run->device_ms, run->reactor, run->reactor_cpu,
 			(unsigned long long)run->kicks);
@@ -45,14 +47,6 @@ report_run(const struct latency *l, unsigned int index)
 		run->floor_min, run->floor_max, run->driver_delay_ms, run->reactor_delay_ms,
 		run->others_ms, run->steal_ms[0], run->steal_ms[1], run->run_ms);
 	fflush(stdout);
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 double
@@ -66,11 +60,7 @@ report_median(const struct latency *l, enum shape shape)
 			ratios[nb++] = l->runs[i].ratio[shape];
 		}
 	}
-	if (nb == 0) {
-		return 0;
-	}
-	qsort(ratios, nb, sizeof(ratios[0]), compare);
-	return nb % 2 == 1 ? ratios[nb / 2] : (ratios[nb / 2 - 1] + ratios[nb / 2]) / 2;
+	return median_of(ratios, nb);
 }
 
 void

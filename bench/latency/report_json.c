@@ -23,6 +23,7 @@ shape_json(const struct latency *l, const struct run *run, enum shape shape)
 		json_object_object_add(
 			o, "device", figures_json(&run->figures[SIDE_DEVICE][shape]));
 		add_number(o, "p50_device_to_echo", run->ratio[shape]);
+		add_number(o, "p50_device_to_echo_paired", run->paired[shape]);
 	}
 	return o;
 }

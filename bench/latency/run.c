@@ -18,30 +18,32 @@
 const char *const shape_names[NB_SHAPES] = {"G_CTRL", "QBUF", "DQBUF"};
 const char *const side_names[NB_SIDES] = {"echo", "device"};
 
-static struct hist floor_ticks, ticks[NB_SIDES][NB_SHAPES], slice_ticks, ignored;
+static struct hist floor_ticks, ticks[NB_SIDES][NB_SHAPES], ignored;
+static struct hist slice_floor_ticks, slice_ticks[NB_SIDES][NB_SHAPES];
+static double slice_ratios[NB_SHAPES][LATENCY_MAX_SLICES];
 
 static void
 measure_floor(struct latency *l, struct run *run, uint64_t nb)
 {
 	struct figures f;
 
-	hist_reset(&slice_ticks);
+	hist_reset(&slice_floor_ticks);
 	partner_work(&l->partner, PARTNER_FLOOR);
 	floor_ask(&l->partner.floor, WARM_UP, &ignored);
-	floor_ask(&l->partner.floor, nb, &slice_ticks);
+	floor_ask(&l->partner.floor, nb, &slice_floor_ticks);
 	partner_rest(&l->partner);
-	figures_take(&f, &slice_ticks);
+	figures_take(&f, &slice_floor_ticks);
 	if (f.ns[0] > 0) {
 		run->floor_min = run->floor_min == 0 ? f.ns[0] : MIN(run->floor_min, f.ns[0]);
 		run->floor_max = MAX(run->floor_max, f.ns[0]);
 	}
-	hist_merge(&floor_ticks, &slice_ticks);
+	hist_merge(&floor_ticks, &slice_floor_ticks);
 }
 
 static int
 measure_echo(struct latency *l, uint64_t nb)
 {
-	struct hist *to = ticks[SIDE_ECHO];
+	struct hist *to = slice_ticks[SIDE_ECHO];
 	int ret;
 
 	partner_work(&l->partner, PARTNER_COMMANDS);
@@ -64,7 +66,7 @@ measure_echo(struct latency *l, uint64_t nb)
 static int
 measure_device(struct latency *l, struct run *run, uint64_t nb)
 {
-	struct hist *to = ticks[SIDE_DEVICE];
+	struct hist *to = slice_ticks[SIDE_DEVICE];
 	uint64_t begin_ns;
 	int ret;
 
@@ -84,6 +86,40 @@ measure_device(struct latency *l, struct run *run, uint64_t nb)
 	return ret != 0 ? ret : target_stop(&l->target);
 }
 
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double
+median_of(double *values, unsigned int nb)
+{
+	if (nb == 0) {
+		return 0;
+	}
+	qsort(values, nb, sizeof(values[0]), compare);
+	return nb % 2 == 1 ? values[nb / 2] : (values[nb / 2 - 1] + values[nb / 2]) / 2;
+}
+
+/* The slice into the run. */
+static void
+account(unsigned int index)
+{
+	struct figures f[NB_SIDES];
+
+	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
+		for (unsigned int side = 0; side < NB_SIDES; side++) {
+			figures_take(&f[side], &slice_ticks[side][shape]);
+			hist_merge(&ticks[side][shape], &slice_ticks[side][shape]);
+			hist_reset(&slice_ticks[side][shape]);
+		}
+		slice_ratios[shape][index] = figures_ratio(&f[SIDE_DEVICE], &f[SIDE_ECHO]);
+	}
+}
+
 /* Every other slice backwards: a drift hits both alike. */
 static int
 measure_slice(struct latency *l, struct run *run, unsigned int index, uint64_t nb)
@@ -100,6 +136,7 @@ measure_slice(struct latency *l, struct run *run, unsigned int index, uint64_t n
 	if (ret == 0 && index % 2 == 0 && l->has_device) {
 		ret = measure_device(l, run, nb);
 	}
+	account(index);
 	return ret;
 }
 
@@ -180,6 +217,7 @@ run_measure(struct latency *l, struct run *run)
 		for (unsigned int side = 0; side < NB_SIDES; side++) {
 			figures_take(&run->figures[side][shape], &ticks[side][shape]);
 		}
+		run->paired[shape] = median_of(slice_ratios[shape], l->o.slices);
 		run->ratio[shape] = figures_ratio(
 			&run->figures[SIDE_DEVICE][shape], &run->figures[SIDE_ECHO][shape]);
 	}

@@ -295,6 +295,13 @@ fake_event(struct fake_ring *r, const void *event, uint32_t len, uint32_t used_l
 }
 
 void
+fake_end(struct driver *drv)
+{
+	driver_disconnect(drv);
+	fake_check_leaks();
+}
+
+void
 fake_check_leaks(void)
 {
 #ifdef __SANITIZE_ADDRESS__

@@ -9,8 +9,6 @@
 #include "fake_device.h"
 #include "linux/virtio_media.h"
 
-TestSuite(driver_commands, .fini = fake_check_leaks);
-
 struct bench {
 	struct driver *drv;
 	struct fake_ring cmdq, evq;
@@ -114,7 +112,7 @@ Test(driver_commands, ioctl_has_the_bytes_and_the_shape_of_the_linux_driver)
 	cr_assert_eq(driver_poll(b.drv), 1);
 	cr_assert_eq(b.status, 0);
 	cr_assert_eq(ctrl.value, 9);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, direction_follows_the_macro)
@@ -134,7 +132,7 @@ Test(driver_commands, direction_follows_the_macro)
 	cr_assert_eq(c.nb_read, 1);
 	cr_assert_eq(c.nb_write, 2);
 	cr_assert_eq(c.pieces[2].len, 2072);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 	cr_assert_eq(b.nb_done, 2, "ended by the disconnect");
 	cr_assert_eq(b.status, -ENODEV);
 }
@@ -155,7 +153,7 @@ Test(driver_commands, what_must_never_be_sent_is_not_sent)
 	}
 	cr_assert_eq(driver_ioctl(b.session, VIDIOC_QUERYCAP, &cap), 0);
 	cr_assert_not(fake_pop(&b.cmdq, &c));
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, status_of_the_wire_becomes_a_negative_errno_or_a_protocol_error)
@@ -177,7 +175,7 @@ Test(driver_commands, status_of_the_wire_becomes_a_negative_errno_or_a_protocol_
 		cr_assert_eq(ctrl.value, cases[i].status == 0 ? 6 : 5, "case %zu", i);
 	}
 	cr_assert_eq(stats_of(&b).bad_status, 3);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, used_len_too_short_or_too_long_is_a_protocol_error)
@@ -196,7 +194,7 @@ Test(driver_commands, used_len_too_short_or_too_long_is_a_protocol_error)
 	cr_assert_eq(stats_of(&b).bad_used_len, ARRAY_SIZE(bad));
 	cr_assert_eq(exchange(&b, VIDIOC_G_CTRL, &ctrl, answer(22, NULL, 0), 8), -EINVAL,
 		"the header alone is enough for an error");
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, reply_that_contradicts_the_request_is_dropped)
@@ -240,7 +238,7 @@ Test(driver_commands, reply_that_contradicts_the_request_is_dropped)
 	c.count = 5;
 	REFUSED(VIDIOC_CREATE_BUFS, cb, c);
 	cr_assert_eq(req.count, 4, "the caller's struct is untouched");
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, planes_come_back_and_pointers_of_the_caller_survive)
@@ -274,7 +272,7 @@ Test(driver_commands, planes_come_back_and_pointers_of_the_caller_survive)
 	cr_assert_eq(exchange(&b, VIDIOC_QUERYBUF, &buf, resp, 288), -EPROTO);
 	buf.length = 9;
 	cr_assert_eq(driver_ioctl(b.session, VIDIOC_QUERYBUF, &buf), -EINVAL);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, userptr_planes_name_their_memory_page_by_page)
@@ -304,7 +302,7 @@ Test(driver_commands, userptr_planes_name_their_memory_page_by_page)
 	cr_assert_eq(sg[2].len, 4096);
 	planes[0].m.userptr = 64;
 	cr_assert_eq(driver_ioctl(b.session, VIDIOC_QBUF, &buf), -EFAULT);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, control_payloads_travel_through_guest_memory_and_come_back)
@@ -341,7 +339,7 @@ Test(driver_commands, control_payloads_travel_through_guest_memory_and_come_back
 	cr_assert_eq(ctrls[1].string, text);
 	cr_assert_eq(ctrls[1].size, 32, "never more than the caller has room for");
 	cr_assert_str_eq(text, "after");
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, failed_ext_ctrls_still_say_which_one)
@@ -362,7 +360,7 @@ Test(driver_commands, failed_ext_ctrls_still_say_which_one)
 	cr_assert_eq(ec.error_idx, 0, "R-115");
 	((struct v4l2_ext_controls *)(void *)(resp + 8))->count = 3;
 	cr_assert_eq(exchange(&b, VIDIOC_S_EXT_CTRLS, &ec, resp, 80), -EPROTO);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, session_id_that_is_already_ours_is_refused)
@@ -373,7 +371,7 @@ Test(driver_commands, session_id_that_is_already_ours_is_refused)
 	cr_assert_eq(fake_open_status(&b.cmdq, 7), -EPROTO);
 	cr_assert_eq(stats_of(&b).bad_reply, 1);
 	cr_assert_eq(fake_open_status(&b.cmdq, 8), 0);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 static uint32_t
@@ -434,7 +432,7 @@ Test(driver_commands, mapping_must_be_aligned_inside_the_region_and_backed)
 		cr_assert_eq(mmap_answered(&b, bad[i].addr, bad[i].len, &p), -EPROTO, "%zu", i);
 	}
 	cr_assert_eq(stats_of(&b).bad_reply, ARRAY_SIZE(bad));
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, mapping_can_be_written_and_is_given_back_once_per_success)
@@ -454,7 +452,7 @@ Test(driver_commands, mapping_can_be_written_and_is_given_back_once_per_success)
 	cr_assert_eq(driver_munmap(b.drv, p), 0);
 	fake_serve_end(&s);
 	cr_assert_eq(driver_munmap(b.drv, p), -EINVAL, "nothing is sent");
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, timed_out_chain_stays_the_devices_until_it_comes_back)
@@ -482,7 +480,7 @@ Test(driver_commands, timed_out_chain_stays_the_devices_until_it_comes_back)
 	cr_assert_eq(stats_of(&b).timeouts, 1);
 	cr_assert_eq(b.nb_done, 0);
 	cr_assert_eq(driver_ioctl_submit(b.session, VIDIOC_G_CTRL, &ctrl, count_done, &b), 0);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 	cr_assert_eq(b.nb_done, 2);
 }
 
@@ -505,7 +503,7 @@ Test(driver_commands, close_has_no_writable_part_and_waits_for_its_used_element)
 	cr_assert_eq(driver_close(b.session), 0);
 	fake_serve_end(&s);
 	cr_assert_arr_eq(seen, expected, 16);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_commands, parts_are_cut_as_configured_and_straddle_regions)
@@ -526,5 +524,5 @@ Test(driver_commands, parts_are_cut_as_configured_and_straddle_regions)
 	cr_assert_eq(c.nb_read, 1 + 7);
 	cr_assert_eq(fake_read(&c, cmd, sizeof(cmd)), 16 + 208);
 	cr_assert_arr_eq(cmd + 16, &fmt, 208);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }

@@ -7,8 +7,6 @@
 #include "fake_device.h"
 #include "linux/virtio_media.h"
 
-TestSuite(driver_events, .fini = fake_check_leaks);
-
 struct bench {
 	struct driver *drv;
 	struct fake_ring cmdq, evq;
@@ -143,7 +141,7 @@ ParameterizedTest(int *packed, driver_events, buffer_comes_back_once_and_in_orde
 		cr_assert_eq(driver_event_pop(b.session, &event), -EAGAIN);
 	}
 	cr_assert_eq(stats_of(&b).events_dqbuf, 50 * 32);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_events, second_dqbuf_of_a_buffer_is_dropped)
@@ -161,7 +159,7 @@ Test(driver_events, second_dqbuf_of_a_buffer_is_dropped)
 	cr_assert_eq(driver_event_pop(b.session, &event), 0);
 	cr_assert_eq(driver_event_pop(b.session, &event), -EAGAIN);
 	cr_assert_eq(stats_of(&b).events_duplicate, 2);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_events, hostile_events_are_dropped_and_recycled)
@@ -221,7 +219,7 @@ Test(driver_events, hostile_events_are_dropped_and_recycled)
 	cr_assert_eq(driver_event_wait(b.session, &event, 100), 0);
 	cr_assert_eq(event.dqbuf.planes[0].bytesused, 60);
 	cr_assert_null(event.dqbuf.buffer.m.planes);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_events, streamoff_drops_what_was_before_it)
@@ -244,7 +242,7 @@ Test(driver_events, streamoff_drops_what_was_before_it)
 	qbuf(&b, 1, 1);
 	send_dqbuf(&b, 7, 1, 1);
 	cr_assert_eq(driver_event_wait(b.session, &event, 100), 0);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 static void
@@ -286,7 +284,7 @@ Test(driver_events, event_may_overtake_the_answer_to_its_qbuf)
 	send_dqbuf(&b, 7, 1, 0);
 	cr_assert_eq(driver_poll(b.drv), 1);
 	cr_assert_eq(stats_of(&b).events_duplicate, 1);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_events, v4l2_events_are_bounded_and_buffers_are_not_lost_behind_them)
@@ -315,7 +313,7 @@ Test(driver_events, v4l2_events_are_bounded_and_buffers_are_not_lost_behind_them
 	cr_assert_eq(driver_event_pop(b.session, &event), 0);
 	cr_assert_eq(event.kind, DRIVER_EVENT_DQBUF);
 	cr_assert_eq(stats_of(&b).events_overflow, 36);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_events, error_event_ends_the_use_of_a_session)
@@ -337,7 +335,7 @@ Test(driver_events, error_event_ends_the_use_of_a_session)
 	fake_serve(&s, &b.cmdq, echo, NULL, 1);
 	driver_close(b.session);
 	fake_serve_end(&s);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 Test(driver_events, slow_driver_gives_buffers_back_late)
@@ -361,7 +359,7 @@ Test(driver_events, slow_driver_gives_buffers_back_late)
 	send_dqbuf(&b, 7, 1, 2);
 	send_dqbuf(&b, 7, 1, 3);
 	cr_assert_eq(driver_wait(b.drv, 10), 2);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }
 
 static void
@@ -384,5 +382,5 @@ Test(driver_events, callback_gets_events_instead_of_the_queue)
 	cr_assert_eq(driver_poll(b.drv), 1);
 	cr_assert_eq(sum, 4);
 	cr_assert_eq(driver_event_pop(b.session, &event), -EAGAIN);
-	driver_disconnect(b.drv);
+	fake_end(b.drv);
 }

@@ -11,8 +11,6 @@
 #include "driver/internal.h"
 #include "fake_device.h"
 
-TestSuite(driver_frontend, .fini = fake_check_leaks);
-
 #define MAX_HEARD 128
 
 struct heard {
@@ -203,7 +201,7 @@ Test(driver_frontend, start_stop_and_start_are_those_of_qemu)
 	cr_assert_eq(strlen(info.card), 32, "a card without NUL is terminated here");
 	cr_assert_eq(driver_stop(drv), 0);
 	cr_assert_eq(driver_start(drv), 0);
-	driver_disconnect(drv);
+	fake_end(drv);
 	peer_end(&p);
 	expect_order(&p, 0, qemu_order, nb);
 	expect_order(&p, nb, stop, 4);
@@ -233,7 +231,7 @@ Test(driver_frontend, without_acknowledgements_a_question_is_the_barrier)
 
 	config.protocol_features &= ~VHOST_USER_PF_REPLY_ACK;
 	cr_assert_eq(peer_connect(&p, &config, &drv), 0);
-	driver_disconnect(drv);
+	fake_end(drv);
 	peer_end(&p);
 	expect_order(&p, p.nb - 6, tail, 6);
 	for (unsigned int i = 0; i < p.nb; i++) {
@@ -251,7 +249,7 @@ Test(driver_frontend, packed_rings_start_with_both_wrap_counters_set)
 	config.packed = true;
 	p.features |= RING_F_PACKED;
 	cr_assert_eq(peer_connect(&p, &config, &drv), 0);
-	driver_disconnect(drv);
+	fake_end(drv);
 	peer_end(&p);
 	cr_assert_eq(p.heard[16].request, VHOST_USER_SET_VRING_BASE);
 	memcpy(&base, p.heard[16].body + 4, 4);
@@ -269,7 +267,7 @@ Test(driver_frontend, unknown_bits_are_never_acknowledged)
 	p.protocol_features = ~0ULL;
 	config.indirect = false;
 	cr_assert_eq(peer_connect(&p, &config, &drv), 0);
-	driver_disconnect(drv);
+	fake_end(drv);
 	peer_end(&p);
 	memcpy(&acked, p.heard[2].body, 8);
 	cr_assert_eq(acked, 0x400629);
@@ -407,7 +405,7 @@ Test(driver_frontend, map_is_served_while_the_driver_is_busy_and_memory_is_told_
 	driver_get_stats(drv, &stats);
 	cr_assert_eq(stats.channel_maps, 2);
 	cr_assert_eq(stats.channel_refused, 3);
-	driver_disconnect(drv);
+	fake_end(drv);
 	peer_end(&p);
 	close(fd);
 }
@@ -430,7 +428,7 @@ Test(driver_frontend, death_of_the_back_end_ends_everything_that_waits)
 	cr_assert_eq(driver_raw_poll(raw, NULL, NULL), -ENODEV);
 	cr_assert_eq(driver_raw_call(raw, NULL, NULL), -ENODEV);
 	driver_raw_release(raw);
-	driver_disconnect(drv);
+	fake_end(drv);
 	peer_end(&p);
 }
 
@@ -444,7 +442,7 @@ Test(driver_frontend, connections_leak_neither_fds_nor_threads)
 		struct driver *drv;
 
 		cr_assert_eq(peer_connect(&p, &config, &drv), 0);
-		driver_disconnect(drv);
+		fake_end(drv);
 		peer_end(&p);
 		if (first < 0) {
 			first = dup(0);

@@ -9,8 +9,6 @@
 #include "fake_device.h"
 #include "linux/virtio_media.h"
 
-TestSuite(driver_rings, .fini = fake_check_leaks);
-
 struct variant {
 	int packed, indirect, event_idx;
 	uint16_t queue_size;
@@ -98,7 +96,7 @@ ParameterizedTest(struct variant *v, driver_rings, chains_go_round_many_times)
 		cr_assert_leq(t.submit_tsc, t.seen_tsc);
 	}
 	driver_raw_release(raw);
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 ParameterizedTestParameters(driver_rings, answers_may_overtake_each_other)
@@ -134,7 +132,7 @@ ParameterizedTest(struct variant *v, driver_rings, answers_may_overtake_each_oth
 	}
 	driver_raw_release(raw[0]);
 	driver_raw_release(raw[1]);
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 static bool
@@ -188,7 +186,7 @@ ParameterizedTest(struct variant *v, driver_rings, kicks_are_written_only_when_w
 	driver_get_stats(drv, &stats);
 	cr_assert(!fits || stats.kicks_suppressed == 50);
 	driver_raw_release(raw);
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 /* Would a device that honours the driver's wish ring the bell for the next used element? */
@@ -231,7 +229,7 @@ ParameterizedTest(struct variant *v, driver_rings, interrupts_are_wanted_only_wh
 		cr_assert_eq(driver_poll(drv), 1);
 	}
 	cr_assert_not(wants_call(&ring));
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 /* With EVENT_IDX a polling driver must keep used_event out of reach for ever. */
@@ -254,7 +252,7 @@ Test(driver_rings, polling_with_event_idx_never_asks_for_an_interrupt)
 		cr_assert_eq(driver_raw_poll(raw, NULL, NULL), 1);
 	}
 	driver_raw_release(raw);
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 Test(driver_rings, used_index_that_runs_away_breaks_the_ring)
@@ -279,7 +277,7 @@ Test(driver_rings, used_index_that_runs_away_breaks_the_ring)
 	cr_assert_eq(driver_start(drv), 0);
 	fake_ring_init(&ring, drv, DRIVER_QUEUE_COMMAND);
 	cr_assert_eq(driver_session_id(fake_open(&ring, 3)), 3);
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 Test(driver_rings, split_ring_skips_used_ids_that_are_not_in_flight)
@@ -307,7 +305,7 @@ Test(driver_rings, split_ring_skips_used_ids_that_are_not_in_flight)
 	cr_assert_eq(stats.ring_bad_id, 4);
 	cr_assert_eq(stats.completions, 1);
 	driver_raw_release(raw);
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 Test(driver_rings, packed_ring_is_broken_by_a_used_id_that_is_not_in_flight)
@@ -328,7 +326,7 @@ Test(driver_rings, packed_ring_is_broken_by_a_used_id_that_is_not_in_flight)
 	driver_get_stats(drv, &stats);
 	cr_assert_eq(stats.ring_bad_id, 1);
 	driver_raw_release(raw);
-	driver_disconnect(drv);
+	fake_end(drv);
 }
 
 Test(driver_rings, sleeping_driver_wakes_by_the_call_eventfd)
@@ -350,5 +348,5 @@ Test(driver_rings, sleeping_driver_wakes_by_the_call_eventfd)
 	cr_assert_eq(driver_wait(drv, 1000), 1);
 	cr_assert_eq(poll(&fd, 1, 0), 0, "poll took the interrupt away");
 	cr_assert_eq(driver_wait(drv, 2), -ETIMEDOUT);
-	driver_disconnect(drv);
+	fake_end(drv);
 }

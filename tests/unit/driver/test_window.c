@@ -28,7 +28,6 @@ teardown(void)
 {
 	window_fini(&window);
 	close(fd);
-	fake_check_leaks();
 }
 
 TestSuite(driver_window, .init = setup, .fini = teardown);
@@ -154,6 +153,7 @@ channel_fini(struct channel *c)
 {
 	close(c->peer);
 	frontend_fini(&c->fe);
+	fake_check_leaks();
 }
 
 #define NO_REPLY (-1)

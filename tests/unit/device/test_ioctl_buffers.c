@@ -137,6 +137,19 @@ Test(ioctl_buffers, a_full_arena_gives_fewer_buffers_and_then_enomem)
 	teardown();
 }
 
+Test(ioctl_buffers, the_quota_of_a_session_gives_fewer_buffers_and_then_enomem)
+{
+	setup(NULL);
+	h->device->quota.max_session_bytes = 3 * 65536 + 65535;
+	cr_assert_eq(h_reqbufs(h, s, 8), 3);
+	cr_assert_geq(h->device->counters.nb_quota, 1);
+	cr_assert_eq(h_reqbufs(h, s, 0), 0);
+	cr_assert_eq(h_reqbufs(h, s, 3), 3);
+	h->device->quota.max_session_bytes = 65535;
+	cr_assert_eq(h_reqbufs(h, s, 1), -ENOMEM);
+	teardown();
+}
+
 Test(ioctl_buffers, reqbufs_while_streaming_is_ebusy_for_any_count)
 {
 	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};

@@ -45,6 +45,10 @@ connect_driver(struct stream *s)
 	}
 	driver_get_info(s->driver, &info);
 	snprintf(s->name, sizeof(s->name), "%s", info.card);
+	if ((info.device_caps & (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_OUTPUT)) == 0) {
+		blame(s, "neither a capture nor an output device", -ENOTSUP);
+		return -ENOTSUP;
+	}
 	s->type = info.device_caps & V4L2_CAP_VIDEO_CAPTURE ? V4L2_BUF_TYPE_VIDEO_CAPTURE
 	                                                    : V4L2_BUF_TYPE_VIDEO_OUTPUT;
 	return 0;

@@ -435,27 +435,42 @@ command_is_old(const struct vmedia_request *request)
 	return clock_tsc() - request->seen_tsc > request->device->deadline_tsc;
 }
 
+/* CLOSE ends a session; what the driver sent for it after that knows it no more. */
+static void
+close_waiting(struct vmedia_request *close, struct vmedia_session *session)
+{
+	struct request_list rest = TAILQ_HEAD_INITIALIZER(rest);
+	struct vmedia_request *request;
+
+	TAILQ_CONCAT(&rest, &session->waiting, link);
+	command_run(close);
+	while ((request = TAILQ_FIRST(&rest)) != NULL) {
+		TAILQ_REMOVE(&rest, request, link);
+		request->state = REQUEST_POPPED;
+		request->session = NULL;
+		request_answer(request, -EINVAL);
+	}
+}
+
 void
 command_run_waiting(struct vmedia_session *session)
 {
 	struct vmedia_device *device = session->device;
 	struct vmedia_request *request;
 
-	/* CLOSE, always the last to be of any use, frees the session. */
 	while (device->running && session->nb_blocking == 0 &&
 		(request = TAILQ_FIRST(&session->waiting)) != NULL) {
-		bool closes = request->cmd.hdr.cmd == VIRTIO_MEDIA_CMD_CLOSE;
-
 		unlink_request(request);
 		request->state = REQUEST_POPPED;
-		if (!closes && (request->stale || command_is_old(request))) {
+		if (request->cmd.hdr.cmd == VIRTIO_MEDIA_CMD_CLOSE) {
+			close_waiting(request, session);
+			return;
+		}
+		if (request->stale || command_is_old(request)) {
 			counter_inc(&device->counters.nb_timed_out);
 			request_answer(request, -EIO);
-			continue;
-		}
-		command_run(request);
-		if (closes) {
-			return;
+		} else {
+			command_run(request);
 		}
 	}
 }

@@ -54,6 +54,7 @@ resume_on_reactor(void *arg)
 
 	device->running = true;
 	device->backend_due_tsc = 0;
+	device_poller_ops.disarm(&device->poller); /* it could not while quiesced */
 	mapping_run_waiting(device);
 	session_run_waiting(device);
 	request_expire(device, clock_tsc());

@@ -110,7 +110,7 @@ mapping_mmap(struct vmedia_request *request)
 	range.length = plane->length;
 	err = shm_map_open(device->map, &range);
 	if (err != 0) {
-		counter_inc(&device->counters.nb_quota);
+		counter_add(&device->counters.nb_quota, err == -ENOMEM);
 		return err;
 	}
 	request->resp.mmap.driver_addr = plane->offset;

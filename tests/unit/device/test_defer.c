@@ -269,3 +269,27 @@ Test(device_defer, a_reset_forgets_deferred_commands)
 	cr_assert_eq(h->device->first_free, 0);
 	h_destroy(h);
 }
+
+Test(device_defer, commands_sent_after_a_waiting_close_find_no_session)
+{
+	struct h *h = h_create(NULL);
+	uint32_t s = h_open(h);
+	struct virtio_media_cmd_close cmd = {.hdr.cmd = VIRTIO_MEDIA_CMD_CLOSE, .session_id = s};
+
+	send_deferred(h, s);
+	h_send(h, &cmd, sizeof(cmd), 0);
+	send_g_ctrl(h, s);
+	h_send(h, &cmd, sizeof(cmd), 0);
+	h_pass(h, 1);
+	vmedia_request_complete(h->backend->deferred, 0);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.len, 0);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.len, 8);
+	cr_assert_eq(reply.hdr.status, EINVAL);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.len, 0);
+	cr_assert_eq(h->device->first_free, 0);
+	h_destroy(h);
+}

@@ -154,15 +154,17 @@ attack(const struct h_config *config)
 	uint8_t event[H_EVENT_SIZE];
 	uint32_t words[128];
 	unsigned int nb_left = 0, i;
-	uint64_t end_ns;
+	uint64_t end_ns = clock_monotonic_ns() + 10 * NSEC_PER_SEC;
+	bool sent;
 
 	h_post_events(h, 16, H_EVENT_SIZE);
-	for (i = 0; i < NB_COMMANDS; i++) {
+	for (i = 0; i < NB_COMMANDS && clock_monotonic_ns() < end_ns; i += sent) {
 		size_t bytes =
 			random_below(4) ? make_sane_command(h, words) : make_command(h, words);
 
 		/* No more than the ring can take, whatever is deferred. */
-		if (nb_left < 40) {
+		sent = nb_left < 40;
+		if (sent) {
 			h_send(h, words, bytes, random_below(8) ? 512 : random_below(64));
 			nb_left++;
 		} else {

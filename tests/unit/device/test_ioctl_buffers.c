@@ -2,8 +2,10 @@
 /* REQBUFS, CREATE_BUFS, QUERYBUF, QBUF, PREPARE_BUF, STREAMON, STREAMOFF. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "harness.h"
 
 #define CAPTURE  V4L2_BUF_TYPE_VIDEO_CAPTURE
@@ -480,6 +482,67 @@ Test(ioctl_buffers, a_reset_in_the_middle_of_reqbufs_leaves_nothing)
 		h_start(h);
 		s = h_open(h);
 	}
+	teardown();
+}
+
+/* Keeps the offload thread busy until the test says so. */
+struct blocker {
+	struct vmedia_job job;
+	sem_t go;
+	bool done;
+};
+
+static void
+blocker_run(struct vmedia_job *job)
+{
+	sem_wait(&container_of(job, struct blocker, job)->go);
+}
+
+static void
+blocker_done(struct vmedia_job *job)
+{
+	container_of(job, struct blocker, job)->done = true;
+}
+
+/* What came too late is given back, and the session goes on as if nothing had happened. */
+Test(ioctl_buffers, a_reqbufs_past_its_deadline_is_eio_and_leaves_nothing)
+{
+	struct blocker blocker = {.job = {.run = blocker_run, .done = blocker_done}};
+	struct v4l2_buffer b = ask(0);
+
+	setup(&(struct h_config){.deadline_ms = 20});
+	cr_assert_eq(sem_init(&blocker.go, 0, 0), 0);
+	vmedia_offload(h->device, &blocker.job);
+	cr_assert_eq(h_reqbufs(h, s, 4), -EIO);
+	cr_assert_eq(h->device->counters.nb_timed_out, 1);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
+	sem_post(&blocker.go);
+	cr_assert_eq(allocated(), 0);
+	cr_assert(blocker.done);
+	cr_assert_eq(session_find(h->device, s)->bytes, 0);
+	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
+	cr_assert_null(h->device->owner[DEVICE_CAPTURE]);
+	h->device->deadline_tsc = clock_ns_to_tsc(2 * NSEC_PER_SEC);
+	cr_assert_eq(h_reqbufs(h, s, 4), 4);
+	teardown();
+}
+
+Test(ioctl_buffers, a_session_closed_while_its_late_reqbufs_runs_leaves_nothing)
+{
+	struct blocker blocker = {.job = {.run = blocker_run, .done = blocker_done}};
+	uint32_t other;
+
+	setup(&(struct h_config){.deadline_ms = 20});
+	other = h_open(h);
+	cr_assert_eq(sem_init(&blocker.go, 0, 0), 0);
+	vmedia_offload(h->device, &blocker.job);
+	cr_assert_eq(h_reqbufs(h, s, 4), -EIO);
+	h_close(h, s);
+	sem_post(&blocker.go);
+	cr_assert_eq(allocated(), 0);
+	s = other;
+	h->device->deadline_tsc = clock_ns_to_tsc(2 * NSEC_PER_SEC);
+	cr_assert_eq(h_reqbufs(h, s, 4), 4);
 	teardown();
 }
 

@@ -284,6 +284,7 @@ Test(ioctl_event, unsubscribed_events_do_not_come_and_slots_return)
 			0);
 		cr_assert_eq(h_ioctl(h, s, NR(UNSUBSCRIBE_EVENT), &sub, sizeof(sub), 0), 0);
 	}
+	cr_assert_eq(session_find(h->device, s)->nb_subscriptions, 0);
 	cr_assert_eq(h_ioctl(h, s, NR(UNSUBSCRIBE_EVENT), &sub, sizeof(sub), 0), 0);
 	cr_assert_eq(old(NR(S_CTRL), H_CTRL, &value), 0);
 	cr_assert_not(next_event(&session, &event));

@@ -48,7 +48,7 @@ Test(iov, a_read_beyond_the_end_passes_nothing)
 	const size_t lengths[] = {4, 4};
 	struct iovec iov[2];
 	struct iov_cursor c;
-	char got[9] = "unchanged";
+	char got[10] = "unchanged";
 
 	iov_cursor_init(&c, iov, cut(iov, lengths, 2), 8);
 	cr_assert_not(iov_read(&c, got, 9));

@@ -11,7 +11,8 @@
 
 #include "virtq/ring.h"
 
-#define CHAIN_MAX_TABLE 1024 /* entries of an indirect table */
+#define CHAIN_MAX_TABLE      1024 /* entries of an indirect table */
+#define CHAIN_PREFETCH_BYTES 256  /* per piece */
 
 struct chain_walk {
 	struct virtq *vq;
@@ -29,6 +30,24 @@ chain_begin(struct chain_walk *walk, struct virtq *vq, struct virtq_chain *chain
 	chain->nb_writable = 0;
 	chain->readable_bytes = 0;
 	chain->writable_bytes = 0;
+}
+
+/*
+ * The lines travel while the rest of the chain is looked at and the command is decoded, instead of
+ * one after the other when they are needed.
+ */
+static inline void
+chain_prefetch(const char *addr, uint64_t len, bool writable)
+{
+	uint64_t nb = len < CHAIN_PREFETCH_BYTES ? len : CHAIN_PREFETCH_BYTES;
+
+	for (uint64_t off = 0; off < nb; off += CACHE_LINE_BYTES) {
+		if (writable) {
+			prefetch_for_write(addr + off);
+		} else {
+			__builtin_prefetch(addr + off);
+		}
+	}
 }
 
 /* Translates len bytes at gpa into pieces of the half that grows. -EFAULT, -E2BIG. */
@@ -51,6 +70,7 @@ chain_map(struct chain_walk *walk, uint64_t gpa, uint32_t len, uint16_t *nb_half
 		}
 		chain->iov[nb_iov].iov_base = addr;
 		chain->iov[nb_iov].iov_len = here;
+		chain_prefetch(addr, here, nb_half == &chain->nb_writable);
 		nb_iov++;
 		(*nb_half)++;
 		gpa += here;

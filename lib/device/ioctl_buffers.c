@@ -148,7 +148,7 @@ queue_stop(struct vmedia_session *session, struct bufq *q)
 	if (q->streaming || q->nb_queued > 0) {
 		device->backend->stop_streaming(session, q->type);
 	}
-	device->counters.nb_cancelled += nb_cancelled;
+	counter_add(&device->counters.nb_cancelled, nb_cancelled);
 	event_withdraw(session, q);
 	bufq_cancel(q);
 	q->streaming = false;

@@ -95,7 +95,7 @@ core_subscribe_event(struct vmedia_session *session, struct vmedia_request *requ
 	}
 	s = take_slot(session);
 	if (s == NULL) {
-		session->device->counters.nb_quota++;
+		counter_inc(&session->device->counters.nb_quota);
 		return -ENOMEM;
 	}
 	s->type = sub->type;

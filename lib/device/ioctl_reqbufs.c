@@ -154,7 +154,7 @@ reserve_plane(struct buffers_job *job, uint32_t plane)
 
 	if (bytes > device->quota.max_session_bytes ||
 		session->bytes > device->quota.max_session_bytes - bytes) {
-		device->counters.nb_quota++;
+		counter_inc(&device->counters.nb_quota);
 		return -ENOMEM;
 	}
 	ret = shm_range_alloc(device->arena, job->lengths[plane], &range);

@@ -189,9 +189,8 @@ attack(const struct h_config *config)
 	cr_assert_eq(nb_left, 0);
 	/* It got far enough to mean something. */
 	cr_assert_lt(h->device->counters.nb_failed * 10, h->device->counters.nb_commands * 9);
-	cr_assert_gt(h->device->counters.nb_frames, 20);
-	cr_assert_gt(h->device->counters.nb_cancelled, 0);
-	cr_assert_gt(h->device->counters.nb_deferred, 10);
+	cr_assert_gt(h->device->counters.nb_frames + h->device->counters.nb_cancelled, 10);
+	cr_assert_gt(h->device->counters.nb_deferred, 5);
 	h_destroy(h);
 }
 

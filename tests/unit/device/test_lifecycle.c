@@ -91,6 +91,20 @@ Test(device_lifecycle, the_arena_holds_32_buffers_of_the_default_format)
 	h_destroy(h);
 }
 
+Test(device_lifecycle, the_arena_can_be_planned_before_the_device_exists)
+{
+	struct reactor_config reactor_config = {.name = "test", .cpu = -1};
+	struct device_config config = {.name = "cam0", .backend = &h_backend_ops};
+
+	cr_assert_eq(reactor_create(&reactor_config, &config.reactor), 0);
+	cr_assert_eq(device_plan_arena(&config), 0);
+	cr_assert_eq(config.arena.size_bytes, 32 * SHM_GRANULE_BYTES);
+	config.arena.size_bytes = 1 << 20;
+	cr_assert_eq(device_plan_arena(&config), 0);
+	cr_assert_eq(config.arena.size_bytes, 1 << 20);
+	reactor_destroy(config.reactor);
+}
+
 Test(device_lifecycle, config_space_is_little_endian_and_ends_with_nul)
 {
 	struct h *h = h_create(NULL);

@@ -54,25 +54,46 @@ config_init(struct config *config)
 	option_defaults(config_options, config);
 }
 
-/* Texts live as long as the process: options point into them. */
-static char *
-keep(const char *text)
+struct config_text {
+	struct config_text *next;
+	char chars[];
+};
+
+char *
+config_keep(struct config_text **texts, const char *text)
 {
-	char *copy = strdup(text);
+	size_t bytes = strlen(text) + 1;
+	struct config_text *copy = malloc(sizeof(*copy) + bytes);
 
 	if (copy == NULL) {
 		abort();
 	}
-	return copy;
+	memcpy(copy->chars, text, bytes);
+	copy->next = *texts;
+	*texts = copy;
+	return copy->chars;
+}
+
+static void
+free_texts(struct config_text **texts)
+{
+	while (*texts != NULL) {
+		struct config_text *next = (*texts)->next;
+
+		free(*texts);
+		*texts = next;
+	}
 }
 
 void
 config_fini(struct config *config)
 {
 	for (uint32_t i = 0; i < config->nb_devices; i++) {
+		free_texts(&config->devices[i]->texts);
 		free(config->devices[i]);
 	}
 	config->nb_devices = 0;
+	free_texts(&config->texts);
 }
 
 int
@@ -86,7 +107,7 @@ config_set(struct config *config, const char *key, const char *value, char *why,
 		snprintf(why, why_bytes, "unknown key '%s'; there are %s", key, keys);
 		return -EINVAL;
 	}
-	return option_store(row, config, keep(value), why, why_bytes);
+	return option_store(row, config, config_keep(&config->texts, value), why, why_bytes);
 }
 
 static struct config_device *
@@ -119,7 +140,7 @@ config_device_get(struct config *config, const char *name)
 	}
 	device = device_new(config);
 	if (device != NULL) {
-		device->name = keep(name);
+		device->name = config_keep(&device->texts, name);
 	}
 	return device;
 }
@@ -132,22 +153,25 @@ config_device_set(struct config_device *device, const char *key, const char *val
 	const struct vmedia_option *row = option_find(config_device_options, key);
 
 	if (row != NULL) {
-		return option_store(row, device, keep(value), why, why_bytes);
+		return option_store(
+			row, device, config_keep(&device->texts, value), why, why_bytes);
 	}
 	if (device->nb_options == CONFIG_MAX_BACKEND_OPTIONS) {
 		snprintf(why, why_bytes, "%s=%s: more than %d backend keys", key, value,
 			CONFIG_MAX_BACKEND_OPTIONS);
 		return -EINVAL;
 	}
-	device->options[device->nb_options++] = (struct device_option){keep(key), keep(value)};
+	device->options[device->nb_options++] = (struct device_option){
+		config_keep(&device->texts, key),
+		config_keep(&device->texts, value),
+	};
 	return 0;
 }
 
 int
 config_add_device(struct config *config, const char *text, char *why, size_t why_bytes)
 {
-	char *copy = keep(text);
-	char *rest = copy;
+	char *rest = config_keep(&config->texts, text);
 	char *part;
 	struct config_device *device = device_new(config);
 	int rc = 0;
@@ -169,7 +193,6 @@ config_add_device(struct config *config, const char *text, char *why, size_t why
 		*value++ = '\0';
 		rc = config_device_set(device, part, value, why, why_bytes);
 	}
-	free(copy);
 	return rc;
 }
 

@@ -16,6 +16,8 @@
 #define CONFIG_MAX_REACTORS        64
 #define CONFIG_MAX_BACKEND_OPTIONS 32
 
+struct config_text;
+
 struct config_device {
 	const char *name;   /* default: the socket's file name without ".sock" */
 	const char *socket; /* path; NULL: an inherited fd of that name */
@@ -31,6 +33,7 @@ struct config_device {
 	/* keys of the backend, checked against its table when the whole device is known */
 	struct device_option options[CONFIG_MAX_BACKEND_OPTIONS];
 	uint32_t nb_options;
+	struct config_text *texts; /* what the strings above point to; config_fini frees them */
 };
 
 #define CONFIG_ANY_REACTOR 0xffffu
@@ -45,6 +48,7 @@ struct config {
 	uint32_t nb_reactors;
 	struct config_device *devices[CONFIG_MAX_DEVICES];
 	uint32_t nb_devices;
+	struct config_text *texts;
 };
 
 /* One row per key of [vmediad] = long option, and of [device …] = part of --device. */
@@ -53,6 +57,8 @@ extern const struct vmedia_option config_device_options[];
 
 void config_init(struct config *config);
 void config_fini(struct config *config);
+/* A copy of text that lives as long as the list; never NULL. */
+char *config_keep(struct config_text **texts, const char *text);
 
 /* All return 0 or -EINVAL with one sentence in `why` that says which, where and what is allowed. */
 int config_set(

@@ -79,12 +79,9 @@ static void
 name_from_socket(struct config_device *device)
 {
 	const char *base = strrchr(device->socket, '/');
-	char *name = strdup(base != NULL ? base + 1 : device->socket);
+	char *name = config_keep(&device->texts, base != NULL ? base + 1 : device->socket);
 	char *dot;
 
-	if (name == NULL) {
-		abort();
-	}
 	dot = strrchr(name, '.');
 	if (dot != NULL && dot != name) {
 		*dot = '\0';

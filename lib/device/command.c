@@ -458,7 +458,8 @@ command_run_waiting(struct vmedia_session *session)
 	struct vmedia_device *device = session->device;
 	struct vmedia_request *request;
 
-	while (device->running && session->nb_blocking == 0 &&
+	device->backend_due_tsc = 0; /* as after other commands */
+	while (device_may_answer(device) && session->nb_blocking == 0 &&
 		(request = TAILQ_FIRST(&session->waiting)) != NULL) {
 		unlink_request(request);
 		request->state = REQUEST_POPPED;

@@ -233,7 +233,8 @@ struct vmedia_device {
 	struct reactor_msg window_msg;
 	int window_msg_status;
 	bool window_msg_busy;
-	uint16_t stopped_base; /* of the commandq at its last stop */
+	uint16_t stopped_base; /* of the commandq at its last stop: next to take ... */
+	uint16_t stopped_used; /* ... and next to give back */
 	uint64_t nb_started;   /* rings; with broken, for device_stats */
 	uint64_t broken;
 	int kickfds[TRANSPORT_NB_QUEUES]; /* watched; -1: none */
@@ -252,6 +253,14 @@ struct vmedia_device {
 	struct hist command_hist;
 	struct hist frame_hist;
 };
+
+/* Whether an answer reaches the driver now. While it does not, parked requests stay parked: for the
+ * ring to go on, or for a reset. */
+static inline bool
+device_may_answer(const struct vmedia_device *device)
+{
+	return device->running && device->vqs[DEVICE_COMMANDQ].started;
+}
 
 /* ---- command.c */
 /* A chain just popped: runs it, or parks it behind an earlier command of its session. */

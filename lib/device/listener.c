@@ -55,7 +55,9 @@ resume_on_reactor(void *arg)
 	device->running = true;
 	device->backend_due_tsc = 0;
 	device_poller_ops.disarm(&device->poller); /* it could not while quiesced */
-	mapping_run_waiting(device);
+	if (device_may_answer(device)) {
+		mapping_run_waiting(device);
+	}
 	session_run_waiting(device);
 	request_expire(device, clock_tsc());
 }
@@ -112,17 +114,32 @@ unwatch(struct vmedia_device *device, unsigned int queue)
 	}
 }
 
+/*
+ * Commands under way keep their chains when the ring goes on where it stopped. A transport knows
+ * one position of it, not both: the used index of a split ring, the base of a packed one.
+ */
+static bool
+goes_on(const struct vmedia_device *device, const struct virtq_config *config)
+{
+	return config->avail_base == device->stopped_base ||
+	       (!config->packed && config->used_base == device->stopped_used);
+}
+
 static void
 ring_start(void *arg)
 {
 	struct call *call = arg;
 	struct vmedia_device *device = call->device;
-	int kickfd = call->config->kickfd;
+	struct virtq_config config = *call->config;
+	int kickfd = config.kickfd;
 
-	if (call->queue == DEVICE_COMMANDQ && call->config->avail_base != device->stopped_base) {
+	if (call->queue == DEVICE_COMMANDQ && !goes_on(device, &config)) {
 		request_drop_all(device);
+	} else if (call->queue == DEVICE_COMMANDQ && device->first_free > 0) {
+		config.avail_base = device->stopped_base;
+		config.used_base = device->stopped_used;
 	}
-	call->err = virtq_start(&device->vqs[call->queue], call->config, &device->mem);
+	call->err = virtq_start(&device->vqs[call->queue], &config, &device->mem);
 	if (call->err != 0) {
 		return;
 	}
@@ -172,6 +189,7 @@ ring_stop(void *arg)
 	call->base = virtq_stop(&device->vqs[call->queue]);
 	if (call->queue == DEVICE_COMMANDQ) {
 		device->stopped_base = call->base;
+		device->stopped_used = virtq_used_base(&device->vqs[DEVICE_COMMANDQ]);
 		device->nb_unpublished = 0;
 	}
 }
@@ -201,6 +219,7 @@ reset(void *arg)
 	device->owner[DEVICE_CAPTURE] = NULL;
 	device->owner[DEVICE_OUTPUT] = NULL;
 	device->nb_event_slots = 0;
+	device->stopped_used = device->stopped_base; /* nothing is under way any more */
 	counter_inc(&device->counters.nb_resets);
 }
 

@@ -164,7 +164,7 @@ mapping_window_ready(struct vmedia_device *device, int status)
 		log_warning(&log_device, "device %s: the front-end did not map the buffers: %s",
 			device->name, strerror(-status));
 	}
-	if (device->running) {
+	if (device_may_answer(device)) {
 		mapping_run_waiting(device);
 	}
 	if (status == -ETIMEDOUT) {

@@ -39,7 +39,7 @@ request_expire(struct vmedia_device *device, uint64_t now_tsc)
 	expire_list(device, &device->deferred, now_tsc);
 	expire_list(device, &device->draining, now_tsc);
 	next = MIN(first_deadline(&device->deferred), first_deadline(&device->draining));
-	if (device->running) {
+	if (device_may_answer(device)) {
 		expire_list(device, &device->window_waiting, now_tsc);
 		next = MIN(next, first_deadline(&device->window_waiting));
 	}

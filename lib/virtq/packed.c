@@ -61,6 +61,12 @@ virtq_packed_base(const struct virtq *vq)
 	return encode(vq->avail_idx, vq->avail_wrap);
 }
 
+uint16_t
+virtq_packed_used_base(const struct virtq *vq)
+{
+	return encode(vq->used_idx, vq->used_wrap);
+}
+
 /* Acquires a slot; true when it is available in the lap of that wrap counter. */
 static bool
 acquire(const struct virtq *vq, uint16_t slot, bool wrap, uint16_t *flags)

@@ -73,6 +73,7 @@ int virtq_packed_start(struct virtq *vq, const struct virtq_config *config);
 
 /* The coding of avail_base. */
 uint16_t virtq_packed_base(const struct virtq *vq);
+uint16_t virtq_packed_used_base(const struct virtq *vq);
 
 unsigned int virtq_split_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);
 unsigned int virtq_packed_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);

@@ -50,6 +50,12 @@ virtq_stop(struct virtq *vq)
 	return vq->packed ? virtq_packed_base(vq) : vq->avail_idx;
 }
 
+uint16_t
+virtq_used_base(const struct virtq *vq)
+{
+	return vq->packed ? virtq_packed_used_base(vq) : vq->used_idx;
+}
+
 unsigned int
 virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb)
 {

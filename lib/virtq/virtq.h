@@ -114,6 +114,9 @@ int virtq_start(struct virtq *vq, const struct virtq_config *config, const struc
  * flushed, so nothing is lost that the base counts as taken. Safe when stopped.
  */
 uint16_t virtq_stop(struct virtq *vq);
+/* Where the next used entry goes, in the coding of used_base; behind the base by what is under way.
+ */
+uint16_t virtq_used_base(const struct virtq *vq);
 
 /*
  * Takes up to nb (at most VIRTQ_BURST) chains into chains[0..]; returns how many. Bad chains are

@@ -133,6 +133,7 @@ struct run {
 	char reactor[16]; /* name of the busiest thread of the device's process */
 	int reactor_cpu;
 	uint64_t kicks;
+	bool moved; /* the CPUs, to or from each other, while it ran */
 	bool noisy;
 };
 
@@ -154,7 +155,12 @@ double median_of(double *values, unsigned int nb);
 
 /* ---- report.c, report_json.c */
 void report_run(const struct latency *l, unsigned int index);
-/* Median over the runs of the p50 ratio of a shape; 0: unknown. */
+/*
+ * The ratio a run is judged by: p50 by p50. When the CPUs moved there are two populations and p50
+ * may be of one here and of the other there: then it is the median of the slices.
+ */
+double report_ratio(const struct run *run, enum shape shape);
+/* Median over the runs of that; 0: unknown. */
 double report_median(const struct latency *l, enum shape shape);
 void report_end(const struct latency *l);
 int report_json(const struct latency *l);

@@ -50,14 +50,20 @@ report_run(const struct latency *l, unsigned int index)
 }
 
 double
+report_ratio(const struct run *run, enum shape shape)
+{
+	return run->moved ? run->paired[shape] : run->ratio[shape];
+}
+
+double
 report_median(const struct latency *l, enum shape shape)
 {
 	double ratios[LATENCY_MAX_RUNS];
 	unsigned int nb = 0;
 
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
-		if (l->runs[i].ratio[shape] > 0) {
-			ratios[nb++] = l->runs[i].ratio[shape];
+		if (report_ratio(&l->runs[i], shape) > 0) {
+			ratios[nb++] = report_ratio(&l->runs[i], shape);
 		}
 	}
 	return median_of(ratios, nb);
@@ -66,18 +72,23 @@ report_median(const struct latency *l, enum shape shape)
 void
 report_end(const struct latency *l)
 {
-	unsigned int nb_noisy = 0;
+	unsigned int nb_noisy = 0, nb_moved = 0;
 
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
 		nb_noisy += l->runs[i].noisy;
+		nb_moved += l->runs[i].moved;
 	}
 	printf("all %u runs, %u noisy, %s rings, %s descriptors\n", l->nb_runs, nb_noisy,
 		l->o.packed ? "packed" : "split", l->o.direct ? "direct" : "indirect");
 	for (unsigned int shape = 0; l->has_device && shape < NB_SHAPES; shape++) {
 		printf("  %-6s p50 device / echo:", shape_names[shape]);
 		for (unsigned int i = 0; i < l->nb_runs; i++) {
-			printf(" %.2f", l->runs[i].ratio[shape]);
+			printf(" %.2f%s", report_ratio(&l->runs[i], shape),
+				l->runs[i].moved ? "*" : "");
 		}
 		printf("  median %.2f\n", report_median(l, shape));
+	}
+	if (l->has_device && nb_moved > 0) {
+		printf("  * the CPUs moved during this run: median of the slices\n");
 	}
 }

@@ -185,8 +185,8 @@ judge(const struct latency *l, struct run *run, struct readings *end, struct rea
 		run->reactor_delay_ms = (double)t->delay_ns / NS_PER_MS;
 		run->others_ms += (double)usage_of_others(&end->device, t->tid, 0) / NS_PER_MS;
 	}
-	run->noisy = run->floor_max > run->floor_min * NOISY_FLOOR ||
-	             run->driver_delay_ms > run->run_ms * NOISY_PART ||
+	run->moved = run->floor_max > run->floor_min * NOISY_FLOOR;
+	run->noisy = run->moved || run->driver_delay_ms > run->run_ms * NOISY_PART ||
 	             run->reactor_delay_ms > run->device_ms * NOISY_PART ||
 	             run->others_ms > run->run_ms * NOISY_PART;
 }

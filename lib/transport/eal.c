@@ -26,6 +26,7 @@
 
 #define DEFAULT_MEMORY_MB 64
 #define CPU_LIST_BYTES    2048
+#define CPU_DIRECTORY     "/sys/devices/system/cpu"
 #define MAX_ARGS          16
 #define LINES_PER_SECOND  20
 
@@ -193,6 +194,11 @@ transport_eal_init(const struct transport_eal_config *config)
 	if (err != 0) {
 		log_err(&log_dpdk, "no CPUs for control threads: %s", strerror(-err));
 		return err;
+	}
+	if (access(CPU_DIRECTORY, F_OK) != 0) {
+		log_err(&log_dpdk, "EAL finds CPUs in %s, which is not there: mount sysfs on /sys",
+			CPU_DIRECTORY);
+		return -ENOENT;
 	}
 	divert_log();
 	return run_init(config, lcores);

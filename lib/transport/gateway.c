@@ -270,9 +270,17 @@ start(void)
 	if (err != 0) {
 		return err;
 	}
+	err = library_start(gw.directory);
+	if (err != 0) {
+		return err;
+	}
 	TAILQ_INIT(&gw.devices);
 	gw.stop = false;
-	return -pthread_create(&gw.thread, NULL, gateway_run, NULL);
+	err = -pthread_create(&gw.thread, NULL, gateway_run, NULL);
+	if (err != 0) {
+		library_stop();
+	}
+	return err;
 }
 
 int
@@ -312,6 +320,7 @@ gateway_stop(void)
 	}
 	pthread_join(gw.thread, NULL);
 	gw.started = false;
+	library_stop();
 	release();
 	return 0;
 }

@@ -232,6 +232,9 @@ uint64_t channel_deadline(const struct vhost_user *vu);
 void channel_expire(struct vhost_user *vu);
 
 /* library.c: the only file that calls librte_vhost. */
+/* Once per process, around all others; control thread. */
+int library_start(const char *directory);
+void library_stop(void);
 void library_init(struct library *lib);
 void library_fini(struct library *lib);
 /* Registers a client, lets it connect to us, and returns our end of the inner socket. */

@@ -48,6 +48,28 @@ static const struct rte_vhost_device_ops device_ops = {
 	.destroy_connection = destroy_connection,
 };
 
+/*
+ * From 24.11 on the library ends its thread with the last registered socket, which takes up to a
+ * second, and starts it anew with the next. One that never connects keeps the thread.
+ */
+static char keeper[sizeof(((struct library *)0)->path)];
+
+int
+library_start(const char *directory)
+{
+	snprintf(keeper, sizeof(keeper), "%s/keeper", directory);
+	return rte_vhost_driver_register(
+		       keeper, RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT) == 0
+	               ? 0
+	               : -ENOSPC;
+}
+
+void
+library_stop(void)
+{
+	rte_vhost_driver_unregister(keeper);
+}
+
 void
 library_init(struct library *lib)
 {

@@ -136,7 +136,7 @@ create_arena(struct vmedia_device *device, const struct device_config *config)
 		log_err(&log_device, "device %s: at most %u sessions", device->name, MAX_SESSIONS);
 		return -EINVAL;
 	}
-	return shm_map_create(device->arena, device->quota.max_windows, &device->map);
+	return mapping_init(device);
 }
 
 static int
@@ -388,8 +388,8 @@ device_destroy(struct vmedia_device *device)
 	if (device->session_table != NULL) {
 		session_table_destroy(device);
 	}
-	if (device->map != NULL) {
-		shm_map_destroy(device->map);
+	if (device->returns != NULL) {
+		mapping_fini(device);
 	}
 	if (device->arena != NULL) {
 		shm_arena_destroy(device->arena);

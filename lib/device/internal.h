@@ -215,6 +215,7 @@ struct vmedia_device {
 	struct guest_mem mem;
 	struct shm_arena *arena;
 	struct shm_map *map;
+	struct range_returns *returns; /* mapping.c */
 	enum {
 		WINDOW_NONE,
 		WINDOW_REQUESTED,
@@ -359,8 +360,13 @@ void mapping_window_ready(struct vmedia_device *device, int status);
 void mapping_run_waiting(struct vmedia_device *device);
 /* Reset: no window, no mapping. */
 void mapping_reset(struct vmedia_device *device);
+/* The map and what gives ranges back. */
+int mapping_init(struct vmedia_device *device);
+void mapping_fini(struct vmedia_device *device);
 /* Gives a range back: punched on offload, then freed. Never fails. */
 void mapping_range_put(struct vmedia_device *device, const struct shm_range *range);
+/* Some are still on their way. */
+bool mapping_ranges_return(const struct vmedia_device *device);
 
 /* ---- event.c */
 /* Publishes what is pending while the eventq has chains; flushes the eventq. Events published. */

@@ -309,11 +309,15 @@ wait_done(struct vmedia_job *base)
 
 	if (request_is_alive(job->request)) {
 		reserve(job);
+		if (job->nb_reserved < job->nb_wanted && mapping_ranges_return(base->device)) {
+			vmedia_offload(base->device, base);
+			return;
+		}
 	}
 	back_start(job);
 }
 
-/* Frees are punched on offload and count only then. A request that finds too little waits once for
+/* Frees are punched on offload and count only then. A request that finds too little waits for
  * those that are under way, its own REQBUFS' among them. */
 static int
 job_start(struct vmedia_request *request, struct bufq *q, uint32_t count)

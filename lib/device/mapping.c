@@ -12,41 +12,116 @@
 
 LOG_TYPE_USE(device);
 
-struct punch_job {
-	struct vmedia_job job;
-	struct shm_range range;
+/*
+ * Ranges on their way back to the arena: their pages are punched on offload, then they are free. A
+ * list through an array with a place per granule, so that giving one back needs no memory. The
+ * granules of a list under way are still allocated, so nobody else writes their places.
+ */
+#define NO_RANGE UINT32_MAX
+
+struct range_place {
+	uint32_t next; /* granule, or NO_RANGE */
+	uint32_t length;
 };
 
-static void
-punch_run(struct vmedia_job *job)
-{
-	struct punch_job *punch = container_of(job, struct punch_job, job);
+struct range_returns {
+	struct vmedia_job job;
+	uint32_t waiting, under_way; /* heads */
+	struct range_place places[];
+};
 
-	shm_range_punch(job->device->arena, &punch->range);
+int
+mapping_init(struct vmedia_device *device)
+{
+	size_t nb = shm_arena_size(device->arena) / SHM_GRANULE_BYTES;
+	struct range_returns *returns =
+		calloc(1, sizeof(*returns) + nb * sizeof(returns->places[0]));
+
+	if (returns == NULL) {
+		return -ENOMEM;
+	}
+	returns->waiting = NO_RANGE;
+	returns->under_way = NO_RANGE;
+	device->returns = returns;
+	return shm_map_create(device->arena, device->quota.max_windows, &device->map);
+}
+
+void
+mapping_fini(struct vmedia_device *device)
+{
+	shm_map_destroy(device->map);
+	free(device->returns);
+}
+
+static struct shm_range
+range_at(const struct range_returns *returns, uint32_t granule)
+{
+	return (struct shm_range){granule * SHM_GRANULE_BYTES, returns->places[granule].length};
 }
 
 static void
-punch_done(struct vmedia_job *job)
+returns_run(struct vmedia_job *job)
 {
-	struct punch_job *punch = container_of(job, struct punch_job, job);
+	struct range_returns *returns = container_of(job, struct range_returns, job);
 
-	shm_range_free(job->device->arena, &punch->range);
-	free(punch);
+	for (uint32_t at = returns->under_way; at != NO_RANGE; at = returns->places[at].next) {
+		struct shm_range range = range_at(returns, at);
+
+		shm_range_punch(job->device->arena, &range);
+	}
+}
+
+static void returns_done(struct vmedia_job *job);
+
+static void
+returns_start(struct vmedia_device *device)
+{
+	struct range_returns *returns = device->returns;
+
+	returns->under_way = returns->waiting;
+	returns->waiting = NO_RANGE;
+	returns->job.run = returns_run;
+	returns->job.done = returns_done;
+	vmedia_offload(device, &returns->job);
+}
+
+static void
+returns_done(struct vmedia_job *job)
+{
+	struct range_returns *returns = container_of(job, struct range_returns, job);
+
+	while (returns->under_way != NO_RANGE) {
+		struct shm_range range = range_at(returns, returns->under_way);
+
+		returns->under_way = returns->places[returns->under_way].next;
+		shm_range_free(job->device->arena, &range);
+	}
+	if (returns->waiting != NO_RANGE) {
+		returns_start(job->device);
+	}
+}
+
+bool
+mapping_ranges_return(const struct vmedia_device *device)
+{
+	return device->returns->under_way != NO_RANGE;
 }
 
 void
 mapping_range_put(struct vmedia_device *device, const struct shm_range *range)
 {
-	struct punch_job *punch = calloc(1, sizeof(*punch));
+	struct range_returns *returns = device->returns;
+	uint32_t granule = range->offset / SHM_GRANULE_BYTES;
 
-	if (punch == NULL) {
-		shm_range_free(device->arena, range); /* keeps its pages; zeroed before reuse */
+	if (!shm_arena_punches(device->arena)) {
+		shm_range_free(device->arena, range);
 		return;
 	}
-	punch->job.run = punch_run;
-	punch->job.done = punch_done;
-	punch->range = *range;
-	vmedia_offload(device, &punch->job);
+	returns->places[granule] = (struct range_place){returns->waiting, range->length};
+	returns->waiting = granule;
+	if (returns->under_way == NO_RANGE) {
+		returns_start(device);
+	}
 }
 
 /* The plane of this session that begins at the offset, or NULL. */

@@ -77,6 +77,8 @@ int shm_range_commit(struct shm_arena *arena, const struct shm_range *range);
  * VMM; reserved again at once it would be of no use to anybody else.
  */
 void shm_range_punch(struct shm_arena *arena, const struct shm_range *range);
+/* Whether shm_range_punch does anything for this arena; constant, any thread. */
+bool shm_arena_punches(const struct shm_arena *arena);
 
 struct shm_arena_usage {
 	uint64_t size_bytes;

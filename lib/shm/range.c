@@ -51,15 +51,23 @@ all_used(const struct shm_arena *arena, uint32_t first, uint32_t nb)
 	       find_bit(arena, first, first + nb, false) == first + nb;
 }
 
+/* Word by word: a 4K picture is 190 granules, and the reactor waits. */
 static void
 set_used(struct shm_arena *arena, uint32_t first, uint32_t nb, bool used)
 {
-	for (uint32_t i = first; i < first + nb; i++) {
+	uint32_t end = first + nb;
+
+	while (first < end) {
+		uint32_t bit = first % 64;
+		uint32_t n = MIN(64 - bit, end - first);
+		uint64_t mask = (UINT64_MAX >> (64 - n)) << bit;
+
 		if (used) {
-			arena->used[i / 64] |= 1ULL << (i % 64);
+			arena->used[first / 64] |= mask;
 		} else {
-			arena->used[i / 64] &= ~(1ULL << (i % 64));
+			arena->used[first / 64] &= ~mask;
 		}
+		first += n;
 	}
 }
 
@@ -216,6 +224,12 @@ shm_range_commit(struct shm_arena *arena, const struct shm_range *range)
 	return ret;
 }
 
+bool
+shm_arena_punches(const struct shm_arena *arena)
+{
+	return !arena->huge;
+}
+
 void
 shm_range_punch(struct shm_arena *arena, const struct shm_range *range)
 {
@@ -223,7 +237,7 @@ shm_range_punch(struct shm_arena *arena, const struct shm_range *range)
 	uint64_t length = (uint64_t)shm_range_granules(range, &first) * SHM_GRANULE_BYTES;
 	int ret;
 
-	if (arena->huge) {
+	if (!shm_arena_punches(arena)) {
 		return;
 	}
 	ret = punch_hole(arena, range->offset, length);

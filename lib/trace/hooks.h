@@ -21,8 +21,8 @@ trace_unused(uint32_t device, ...)
 }
 #endif
 
-#define TRACE_CODE_COMMAND 0xff00u /* `code` of a command that is no ioctl: this plus its number \
-	                            */
+/* `code` of a command that is no ioctl: this plus its number. */
+#define TRACE_CODE_COMMAND 0xff00u
 
 static inline void
 trace_command(uint32_t device, uint32_t session, uint32_t code, int32_t status, uint64_t seen_tsc)

@@ -217,21 +217,20 @@ back_buffer(struct buffers_job *job, uint32_t i)
 	return true;
 }
 
+/* One buffer a turn: other devices' jobs come in between. */
 static void
 back_run(struct vmedia_job *base)
 {
 	struct buffers_job *job = container_of(base, struct buffers_job, job);
+	uint32_t nb = job->nb_reserved;
 
-	job->nb_ready = 0;
-	job->slab = calloc(1, sizeof(*job->slab) + job->nb_reserved * sizeof(struct bufq_buffer));
+	job->more = false;
 	if (job->slab == NULL) {
-		return;
+		job->slab = calloc(1, sizeof(*job->slab) + nb * sizeof(struct bufq_buffer));
 	}
-	while (job->nb_ready < job->nb_reserved && back_buffer(job, job->nb_ready)) {
+	if (job->slab != NULL && job->nb_ready < nb && back_buffer(job, job->nb_ready)) {
 		job->nb_ready++;
-		if (clock_tsc() >= job->stop_tsc) {
-			return;
-		}
+		job->more = job->nb_ready < nb && clock_tsc() < job->stop_tsc;
 	}
 }
 
@@ -273,8 +272,13 @@ back_done(struct vmedia_job *base)
 	struct buffers_job *job = container_of(base, struct buffers_job, job);
 	struct vmedia_session *session = job->request->session;
 	struct bufq *q = job_queue(job);
-	uint32_t i, nb = nb_to_keep(job);
+	uint32_t i, nb;
 
+	if (job->more && request_is_alive(job->request)) {
+		vmedia_offload(job->request->device, &job->job);
+		return;
+	}
+	nb = nb_to_keep(job);
 	job_release(job, nb);
 	for (i = 0; i < nb; i++) {
 		bufq_add(q, &job->slab->buffers[i]);
@@ -328,6 +332,7 @@ job_start(struct vmedia_request *request, struct bufq *q, uint32_t count)
 	job->direction = (uint32_t)(q - request->session->queues);
 	job->nb_wanted = count;
 	job->nb_reserved = 0;
+	job->nb_ready = 0;
 	job->slab = NULL;
 	/* Fresh 4 KiB pages for 32 large pictures can take seconds. Fewer buffers in time are worth
 	 * more than all of them after the deadline. */

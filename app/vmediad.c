@@ -19,11 +19,10 @@ enum {
 	KEY_DEVICE = 'd',
 	KEY_CONFIG = 'c',
 	KEY_HELP = 'h',
+	KEY_VERSION = 'V',
 	KEY_CHECK = 0x100,
 	KEY_TABLE = 0x200
 };
-
-const char *argp_program_version = "vmediad " VMEDIA_VERSION;
 
 static struct config config;
 static bool only_check;
@@ -56,6 +55,9 @@ parse(int key, char *arg, struct argp_state *state)
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK);
 		config_help(stdout);
 		exit(EXIT_SUCCESS);
+	case KEY_VERSION:
+		puts("vmediad " VMEDIA_VERSION);
+		exit(EXIT_SUCCESS);
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is no option", arg);
 		return EINVAL;
@@ -87,6 +89,7 @@ fill_options(struct argp_option *out)
 		"check", KEY_CHECK, NULL, 0, "check the configuration and exit", 0};
 	*out++ = (struct argp_option){
 		"help", KEY_HELP, NULL, 0, "all options, devices' keys and backends", 0};
+	*out++ = (struct argp_option){"version", KEY_VERSION, NULL, 0, "the version", 0};
 	for (const struct vmedia_option *row = config_options; row->key != NULL; row++, i++) {
 		char allowed[128] = "";
 
@@ -135,6 +138,7 @@ main(int argc, char **argv)
 
 	config_init(&config);
 	fill_options(options);
+	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, NULL);
 	check(NULL, config_check(&config, why, sizeof(why)), why);
 	if (log_set_level(config.log) != 0) {

@@ -85,6 +85,7 @@ static void
 plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 {
 	const struct config_device *d = m->config->devices[index];
+	int listen_fd = service_listen_fd(d->socket, d->name);
 	uint32_t reactor = d->reactor != CONFIG_ANY_REACTOR ? d->reactor : index % m->nb_reactors;
 
 	*plan = (struct device_config){
@@ -101,8 +102,9 @@ plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 		.quota = {.max_sessions = d->max_sessions},
 		.deadline_ms = d->deadline_ms,
 		.transport = &vhost_user_ops,
-		.transport_config = {.path = d->socket,
-			.listen_fd = service_listen_fd(d->socket, d->name)},
+		/* an inherited socket stands for its path */
+		.transport_config = {.path = listen_fd < 0 ? d->socket : NULL,
+			.listen_fd = listen_fd},
 	};
 }
 

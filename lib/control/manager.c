@@ -81,7 +81,7 @@ start_reactors(struct manager *m)
 	return rc;
 }
 
-static void
+static int
 plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 {
 	const struct config_device *d = m->config->devices[index];
@@ -106,6 +106,13 @@ plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 		.transport_config = {.path = listen_fd < 0 ? d->socket : NULL,
 			.listen_fd = listen_fd},
 	};
+	if (d->socket == NULL && listen_fd < 0) {
+		log_err(&log_control,
+			"device %s: socket=PATH is missing, and no inherited socket has that name",
+			d->name);
+		return -EINVAL;
+	}
+	return device_plan_arena(plan);
 }
 
 static int
@@ -116,8 +123,7 @@ start_devices(struct manager *m)
 	int rc = plans != NULL ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; rc == 0 && i < nb; i++) {
-		plan_device(m, i, &plans[i]);
-		rc = device_plan_arena(&plans[i]);
+		rc = plan_device(m, i, &plans[i]);
 	}
 	if (rc == 0) {
 		rc = hugepages_check(plans, nb);

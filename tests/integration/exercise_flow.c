@@ -65,8 +65,7 @@ on_queued(struct driver_session *session, int status, const struct driver_timing
 {
 	struct flow *flow = cookie;
 
-	if (status != 0 && !flow->stopping) {
-		flow->nb_failed++;
+	if (status != 0 && !flow->stopping && flow->nb_failed++ == 0) {
 		exercise_claim(flow->ex, false, "QBUF: %s", strerror(-status));
 	}
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What integration tests and bars share: vmediad in a folder of its own, its telemetry, what /proc
 says of it, the driver programs beside it, claims, figures and skips."""
+import atexit
 import contextlib
 import ctypes
 import json
@@ -66,7 +67,7 @@ def wait_until(condition, seconds, what):
     return True
 
 
-def _child_setup(cpus):
+def child_setup(cpus):
     """In the child: it dies with the test, on CPUs of its own."""
     def setup():
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -94,7 +95,7 @@ class Vmediad:
         self.log = open(self.folder / 'log', 'w+', encoding='utf-8')
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log,
                                         env={**os.environ, **(self.env or {})},
-                                        preexec_fn=_child_setup(self.cpus))
+                                        preexec_fn=child_setup(self.cpus))
         self.pid = self.process.pid
         end = time.monotonic() + 20
         while not self.is_ready():
@@ -195,7 +196,8 @@ def steal_ms():
 
 
 def hugepages(number):
-    """Sees to it that so many 2 MiB pages are free, if it may; True when they are."""
+    """Sees to it that so many 2 MiB pages are free, if it may; True when they are. The pool gets its
+    size back at the end."""
     base = Path('/sys/kernel/mm/hugepages/hugepages-2048kB')
     if not base.exists():
         return False
@@ -203,6 +205,7 @@ def hugepages(number):
     if free < number:
         with contextlib.suppress(OSError):
             (base / 'nr_hugepages').write_text(str(total + number - free))
+            atexit.register((base / 'nr_hugepages').write_text, str(total))
     return int((base / 'free_hugepages').read_text()) >= number
 
 
@@ -216,7 +219,7 @@ class Exercise:
         self.command = [str(EXERCISE), '--json', *options, str(path), *map(str, arguments)]
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        preexec_fn=_child_setup(cpus or DRIVER_CPUS))
+                                        preexec_fn=child_setup(cpus or DRIVER_CPUS))
 
     def expect(self, word):
         line = self.process.stdout.readline().strip()

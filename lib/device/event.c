@@ -288,7 +288,7 @@ was_taken(const struct vmedia_device *device, uint64_t number)
 {
 	uint64_t need, nb, missing;
 
-	if (number <= device->published_base) {
+	if (number <= device->published_base || number <= device->given_up) {
 		return true;
 	}
 	/* Re-posting is the only acknowledgement: event n is through when n chains came on top. */

@@ -197,6 +197,7 @@ struct vmedia_device {
 	uint64_t nb_published;   /* events, ever; an event's number is the value after it */
 	uint64_t nb_event_slots; /* eventq: chains available before the first event of a start */
 	uint64_t published_base; /* nb_published at that start */
+	uint64_t given_up;       /* events up to this number were waited for in vain, once */
 	uint64_t taken_base;     /* chains taken from the eventq before that start */
 	struct virtq_chain event_chain;
 	struct session_list sessions;

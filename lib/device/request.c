@@ -19,6 +19,7 @@ expire_list(struct vmedia_device *device, struct request_list *list, uint64_t no
 
 	while ((request = TAILQ_FIRST(list)) != NULL && request->deadline_tsc <= now_tsc) {
 		if (request->state == REQUEST_DRAINING) {
+			device->given_up = MAX(device->given_up, request->drain_event);
 			request_answer(request, 0);
 			continue;
 		}

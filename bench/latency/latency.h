@@ -155,12 +155,7 @@ double median_of(double *values, unsigned int nb);
 
 /* ---- report.c, report_json.c */
 void report_run(const struct latency *l, unsigned int index);
-/*
- * The ratio a run is judged by: p50 by p50. When the CPUs moved there are two populations and p50
- * may be of one here and of the other there: then it is the median of the slices.
- */
-double report_ratio(const struct run *run, enum shape shape);
-/* Median over the runs of that; 0: unknown. */
+/* Median over the runs of p50 by p50; 0: unknown. */
 double report_median(const struct latency *l, enum shape shape);
 void report_end(const struct latency *l);
 int report_json(const struct latency *l);

@@ -50,20 +50,14 @@ report_run(const struct latency *l, unsigned int index)
 }
 
 double
-report_ratio(const struct run *run, enum shape shape)
-{
-	return run->moved ? run->paired[shape] : run->ratio[shape];
-}
-
-double
 report_median(const struct latency *l, enum shape shape)
 {
 	double ratios[LATENCY_MAX_RUNS];
 	unsigned int nb = 0;
 
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
-		if (report_ratio(&l->runs[i], shape) > 0) {
-			ratios[nb++] = report_ratio(&l->runs[i], shape);
+		if (l->runs[i].ratio[shape] > 0) {
+			ratios[nb++] = l->runs[i].ratio[shape];
 		}
 	}
 	return median_of(ratios, nb);
@@ -83,12 +77,11 @@ report_end(const struct latency *l)
 	for (unsigned int shape = 0; l->has_device && shape < NB_SHAPES; shape++) {
 		printf("  %-6s p50 device / echo:", shape_names[shape]);
 		for (unsigned int i = 0; i < l->nb_runs; i++) {
-			printf(" %.2f%s", report_ratio(&l->runs[i], shape),
-				l->runs[i].moved ? "*" : "");
+			printf(" %.2f%s", l->runs[i].ratio[shape], l->runs[i].moved ? "*" : "");
 		}
 		printf("  median %.2f\n", report_median(l, shape));
 	}
 	if (l->has_device && nb_moved > 0) {
-		printf("  * the CPUs moved during this run: median of the slices\n");
+		printf("  * the CPUs moved during this run: its median of the slices says more\n");
 	}
 }

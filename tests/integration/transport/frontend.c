@@ -148,7 +148,7 @@ send_message(
 
 	cr_assert_leq(size, sizeof(buf));
 	memcpy(buf, header, sizeof(*header));
-	if (header->size > 0) {
+	if (payload != NULL) {
 		memcpy(buf + sizeof(*header), payload, header->size);
 	}
 	/* Pieces end inside the header and inside the payload; fds come with the first. */

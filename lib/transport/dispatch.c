@@ -4,7 +4,9 @@
  * library took it. Gateway thread.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -142,6 +144,43 @@ check_stop(struct vhost_user *vu)
 	return DISPATCH_FORWARD;
 }
 
+/*
+ * A reactor polls kicks and writes calls, and a file of the front-end's choice could hold it there
+ * (a FUSE file, a full pipe). Eventfds have no file type; nothing with one is taken.
+ */
+static int
+check_kick(struct vhost_user *vu)
+{
+	const struct message *msg = &vu->reader.msg;
+	struct stat st;
+
+	if (msg->nb_fds == 0) {
+		return DISPATCH_FORWARD;
+	}
+	if (fstat(msg->fds[0], &st) != 0 || (st.st_mode & S_IFMT) != 0) {
+		return -EINVAL;
+	}
+	return DISPATCH_FORWARD;
+}
+
+/* A write to an eventfd that is full waits, unless it was told not to. */
+static int
+check_call(struct vhost_user *vu)
+{
+	const struct message *msg = &vu->reader.msg;
+	int ret = check_kick(vu);
+	int flags;
+
+	if (ret != DISPATCH_FORWARD || msg->nb_fds == 0) {
+		return ret;
+	}
+	flags = fcntl(msg->fds[0], F_GETFL);
+	if (flags < 0 || fcntl(msg->fds[0], F_SETFL, flags | O_NONBLOCK) != 0) {
+		return -errno;
+	}
+	return DISPATCH_FORWARD;
+}
+
 static void
 commit_features(struct vhost_user *vu)
 {
@@ -274,8 +313,8 @@ static const struct handler handlers[] = {
 	{MSG_SET_VRING_ADDR, SCOPE_STATE, check_addr, commit_addr},
 	{MSG_SET_VRING_BASE, SCOPE_STATE, NULL, commit_base},
 	{MSG_GET_VRING_BASE, SCOPE_STATE, check_stop, commit_get_base},
-	{MSG_SET_VRING_KICK, SCOPE_FILE, NULL, commit_kick},
-	{MSG_SET_VRING_CALL, SCOPE_FILE, NULL, commit_call},
+	{MSG_SET_VRING_KICK, SCOPE_FILE, check_kick, commit_kick},
+	{MSG_SET_VRING_CALL, SCOPE_FILE, check_call, commit_call},
 	{MSG_SET_VRING_ERR, SCOPE_NONE, NULL, NULL},
 	{MSG_GET_PROTOCOL_FEATURES, SCOPE_NONE, get_protocol_features, NULL},
 	{MSG_SET_PROTOCOL_FEATURES, SCOPE_NONE, set_protocol_features, NULL},

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -137,6 +138,34 @@ Test(gateway_life, call_fd_swapped_while_running_restarts_the_ring_and_signals_o
 	cr_assert_eq(bed.dev.configs[0].callfd, -1);
 	cr_assert(bed.dev.running[0]);
 	close(fd);
+}
+
+static uint64_t
+set_fd(uint32_t request, int fd)
+{
+	uint64_t queue = 0;
+
+	fe_send(&bed.fe, request, 1 | 8, &queue, sizeof(queue), fd);
+	return fe_reply_u64(&bed.fe, request);
+}
+
+Test(gateway_life, no_fd_of_a_front_end_can_hold_up_a_reactor)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	int pipe_fds[2];
+
+	start(zero_bases);
+	cr_assert_eq(pipe(pipe_fds), 0);
+	cr_assert_neq(set_fd(13, pipe_fds[1]), 0);
+	cr_assert_neq(set_fd(12, pipe_fds[0]), 0);
+	cr_assert_neq(set_fd(12, bed.fe.mem_fds[0]), 0);
+	cr_assert(bed.dev.running[0], "what was refused changes nothing");
+	cr_assert_eq(set_fd(13, fd), 0);
+	cr_assert(bed.dev.running[0]);
+	cr_assert(fcntl(bed.dev.configs[0].callfd, F_GETFL) & O_NONBLOCK);
+	close(fd);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
 }
 
 Test(gateway_life, slow_device_delays_the_answer_but_not_another_device)

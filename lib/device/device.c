@@ -385,9 +385,7 @@ device_destroy(struct vmedia_device *device)
 	if (device->backend != NULL && device->backend->destroy != NULL) {
 		device->backend->destroy(device);
 	}
-	if (device->session_table != NULL) {
-		session_table_destroy(device);
-	}
+	session_table_destroy(device);
 	if (device->returns != NULL) {
 		mapping_fini(device);
 	}

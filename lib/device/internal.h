@@ -164,6 +164,15 @@ struct vmedia_session {
 };
 TAILQ_HEAD(session_list, vmedia_session);
 
+/* Of all sessions there can be, those not open included. */
+struct session_memory {
+	struct vmedia_session *sessions;
+	struct subscription *subscriptions;
+	char *privs;
+	size_t priv_bytes; /* of one session */
+	uint32_t nb_used;  /* places taken at least once */
+};
+
 enum {
 	DEVICE_CAPTURE,
 	DEVICE_OUTPUT
@@ -201,6 +210,7 @@ struct vmedia_device {
 	uint64_t taken_base;     /* chains taken from the eventq before that start */
 	struct virtq_chain event_chain;
 	struct session_list sessions;
+	struct session_memory session_memory;
 	struct session_list free_sessions;    /* kept for the next OPEN */
 	struct session_list closing_sessions; /* closed; their jobs are not back yet */
 	uint64_t nb_open_sessions;

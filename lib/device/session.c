@@ -10,6 +10,30 @@
 
 #include "device/internal.h"
 
+/* Closed sessions whose jobs are still under way, at most one a request, come on top of those open.
+ */
+static uint32_t
+nb_places(const struct vmedia_device *device)
+{
+	return device->quota.max_sessions + DEVICE_NB_REQUESTS;
+}
+
+/* Memory for all sessions there can be, so that OPEN allocates nothing. Places never used cost
+ * address space only: calloc leaves large blocks untouched. */
+static int
+memory_create(struct vmedia_device *device)
+{
+	struct session_memory *m = &device->session_memory;
+	uint32_t nb = nb_places(device);
+
+	m->priv_bytes = round_up(device->backend->session_bytes, CACHE_LINE_BYTES);
+	m->sessions = calloc(nb, sizeof(m->sessions[0]));
+	m->subscriptions =
+		calloc((size_t)nb * device->quota.max_subscriptions, sizeof(m->subscriptions[0]));
+	m->privs = calloc(nb, MAX(m->priv_bytes, 1));
+	return m->sessions != NULL && m->subscriptions != NULL && m->privs != NULL ? 0 : -ENOMEM;
+}
+
 int
 session_table_create(struct vmedia_device *device)
 {
@@ -21,67 +45,42 @@ session_table_create(struct vmedia_device *device)
 	TAILQ_INIT(&device->sessions);
 	TAILQ_INIT(&device->free_sessions);
 	TAILQ_INIT(&device->closing_sessions);
-	return device->session_table != NULL ? 0 : -ENOMEM;
-}
-
-static void
-session_destroy(struct vmedia_session *session)
-{
-	free(session->subscriptions);
-	free(session->priv);
-	free(session);
+	return device->session_table != NULL ? memory_create(device) : -ENOMEM;
 }
 
 void
 session_table_destroy(struct vmedia_device *device)
 {
-	struct vmedia_session *session;
+	struct session_memory *m = &device->session_memory;
 
-	TAILQ_CONCAT(&device->free_sessions, &device->closing_sessions, link);
-	while ((session = TAILQ_FIRST(&device->free_sessions)) != NULL) {
-		TAILQ_REMOVE(&device->free_sessions, session, link);
-		session_destroy(session);
-	}
+	free(m->sessions);
+	free(m->subscriptions);
+	free(m->privs);
 	free(device->session_table);
 }
 
-static struct vmedia_session *
-session_create(struct vmedia_device *device)
-{
-	struct vmedia_session *session = calloc(1, sizeof(*session));
-
-	if (session == NULL) {
-		return NULL;
-	}
-	session->subscriptions =
-		calloc(device->quota.max_subscriptions, sizeof(session->subscriptions[0]));
-	session->priv = calloc(1, MAX(device->backend->session_bytes, 1));
-	if (session->subscriptions == NULL || session->priv == NULL) {
-		session_destroy(session);
-		return NULL;
-	}
-	return session;
-}
-
-/* From those closed before, else new. */
+/* One closed before, else a place never used. */
 static struct vmedia_session *
 session_take(struct vmedia_device *device)
 {
 	struct vmedia_session *session = TAILQ_FIRST(&device->free_sessions);
-	struct subscription *subscriptions;
-	void *priv;
+	struct session_memory *m = &device->session_memory;
+	size_t place;
 
-	if (session == NULL) {
-		return session_create(device);
+	if (session != NULL) {
+		TAILQ_REMOVE(&device->free_sessions, session, link);
+	} else if (m->nb_used < nb_places(device)) {
+		session = &m->sessions[m->nb_used++];
+	} else {
+		return NULL;
 	}
-	TAILQ_REMOVE(&device->free_sessions, session, link);
-	subscriptions = session->subscriptions;
-	priv = session->priv;
+	place = (size_t)(session - m->sessions);
 	memset(session, 0, sizeof(*session));
-	memset(subscriptions, 0, device->quota.max_subscriptions * sizeof(subscriptions[0]));
-	memset(priv, 0, device->backend->session_bytes);
-	session->subscriptions = subscriptions;
-	session->priv = priv;
+	session->subscriptions = &m->subscriptions[place * device->quota.max_subscriptions];
+	session->priv = &m->privs[place * m->priv_bytes];
+	memset(session->subscriptions, 0,
+		device->quota.max_subscriptions * sizeof(session->subscriptions[0]));
+	memset(session->priv, 0, m->priv_bytes);
 	return session;
 }
 

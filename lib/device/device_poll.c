@@ -48,8 +48,8 @@ answers_publish(struct vmedia_device *device)
 		event_flush(device);
 	}
 	virtq_flush(vq);
+	now_tsc = clock_tsc(); /* published; ringing the bell comes after it */
 	virtq_notify(vq);
-	now_tsc = clock_tsc();
 	for (i = 0; i < device->nb_unpublished; i++) {
 		hist_record(&device->command_hist, now_tsc - device->unpublished_tsc[i]);
 	}

@@ -167,9 +167,11 @@ create_ctrls(struct vmedia_device *device)
 	uint32_t i;
 
 	device->ctrl_values = calloc(MAX(device->node.nb_ctrls, 1), sizeof(int32_t));
+	device->ctrl_changed = calloc(MAX(device->node.nb_ctrls, 1), sizeof(bool));
 	device->ctrl_memory = calloc(
 		(size_t)(1 + DEVICE_NB_SPARES) * IOCTL_MAX_CTRLS, sizeof(device->ctrl_memory[0]));
-	if (device->ctrl_values == NULL || device->ctrl_memory == NULL) {
+	if (device->ctrl_values == NULL || device->ctrl_changed == NULL ||
+		device->ctrl_memory == NULL) {
 		return -ENOMEM;
 	}
 	for (i = 0; i < device->node.nb_ctrls; i++) {
@@ -368,6 +370,7 @@ free_parts(struct vmedia_device *device)
 	free(device->options);
 	free(device->ctrl_memory);
 	free(device->ctrl_values);
+	free(device->ctrl_changed);
 	free(device->requests);
 	free(device->priv);
 }

@@ -137,12 +137,14 @@ void
 vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event)
 {
 	struct vmedia_session *session;
-	uint32_t i;
+	uint32_t i, left;
 
 	TAILQ_FOREACH (session, &device->sessions, link) {
-		for (i = 0; i < device->quota.max_subscriptions; i++) {
+		left = session->nb_subscriptions;
+		for (i = 0; left > 0; i++) {
 			struct subscription *s = &session->subscriptions[i];
 
+			left -= s->used;
 			if (s->used && s->type == event->type && s->id == event->id) {
 				event_subscription_raise(s, event);
 			}

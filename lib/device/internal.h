@@ -219,6 +219,7 @@ struct vmedia_device {
 	struct context context;
 	struct vmedia_node node;
 	int32_t *ctrl_values;                  /* node.nb_ctrls */
+	bool *ctrl_changed;                    /* by the command at hand; node.nb_ctrls */
 	struct v4l2_ext_control *ctrl_scratch; /* IOCTL_MAX_CTRLS; input of the command at hand */
 	struct v4l2_ext_control *ctrl_memory;  /* of the scratch and all spares */
 	struct v4l2_ext_control *ctrl_spares[DEVICE_NB_SPARES]; /* for deferred commands */

@@ -36,14 +36,15 @@ tell_others(struct vmedia_session *cause, const struct vmedia_ctrl_desc *desc, i
 {
 	struct vmedia_session *session;
 	struct v4l2_event event;
-	uint32_t i, nb;
+	uint32_t i, left;
 
 	ctrl_fill_event(desc, value, V4L2_EVENT_CTRL_CH_VALUE, &event);
 	TAILQ_FOREACH (session, &cause->device->sessions, link) {
-		nb = session->nb_subscriptions > 0 ? cause->device->quota.max_subscriptions : 0;
-		for (i = 0; i < nb; i++) {
+		left = session->nb_subscriptions;
+		for (i = 0; left > 0; i++) {
 			struct subscription *s = &session->subscriptions[i];
 
+			left -= s->used;
 			if (s->used && s->type == V4L2_EVENT_CTRL && s->id == desc->id &&
 				(session != cause ||
 					(s->flags & V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK))) {
@@ -53,13 +54,30 @@ tell_others(struct vmedia_session *cause, const struct vmedia_ctrl_desc *desc, i
 	}
 }
 
-/* *value has been validated. */
+/* Once a command: a guest can name one control a thousand times in S_EXT_CTRLS, and have hundreds
+ * of sessions listen. */
+static void
+tell_changed(struct vmedia_session *cause)
+{
+	struct vmedia_device *device = cause->device;
+	uint32_t i;
+
+	for (i = 0; i < device->node.nb_ctrls; i++) {
+		if (device->ctrl_changed[i]) {
+			device->ctrl_changed[i] = false;
+			tell_others(cause, &device->node.ctrls[i], device->ctrl_values[i]);
+		}
+	}
+}
+
+/* *value has been validated; tell_changed afterwards. */
 static int
 set_value(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, int32_t value)
 {
 	struct vmedia_device *device = session->device;
 	struct ctrl_table table = table_of(session);
-	int32_t *current = &device->ctrl_values[ctrl_index(&table, desc)];
+	int index = ctrl_index(&table, desc);
+	int32_t *current = &device->ctrl_values[index];
 	int ret = 0;
 
 	if (*current == value && !(ctrl_flags(desc) & V4L2_CTRL_FLAG_EXECUTE_ON_WRITE)) {
@@ -70,7 +88,7 @@ set_value(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, i
 	}
 	if (ret == 0 && *current != value) {
 		*current = value;
-		tell_others(session, desc, value);
+		device->ctrl_changed[index] = true;
 	}
 	return ret;
 }
@@ -142,7 +160,11 @@ core_s_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 	if (ret == 0) {
 		ret = ctrl_validate(desc, &c->value);
 	}
-	return ret == 0 ? set_value(session, desc, c->value) : ret;
+	if (ret == 0) {
+		ret = set_value(session, desc, c->value);
+		tell_changed(session);
+	}
+	return ret;
 }
 
 /* ---- Extended controls: error_idx is count while nothing was touched, else the culprit. */
@@ -272,12 +294,12 @@ core_s_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request,
 		ext->error_idx = ext->count;
 		return ret;
 	}
-	for (i = 0; i < ext->count; i++) {
+	for (i = 0; i < ext->count && ret == 0; i++) {
 		ret = set_value(session, ext_desc(session, ext, ctrls[i].id), ctrls[i].value);
 		if (ret != 0) {
 			ext->error_idx = i;
-			return ret;
 		}
 	}
-	return 0;
+	tell_changed(session);
+	return ret;
 }

@@ -240,6 +240,26 @@ Test(ioctl_event, others_hear_of_a_new_value_and_the_cause_only_with_feedback)
 	teardown();
 }
 
+Test(ioctl_event, a_command_that_sets_a_control_often_raises_one_event)
+{
+	struct ext in = {.head = {.count = NB_CTRLS}};
+	struct v4l2_event event;
+	uint32_t other, session, i;
+
+	setup();
+	other = h_open(h);
+	cr_assert_eq(h_subscribe(h, other, V4L2_EVENT_CTRL, H_CTRL, 0), 0);
+	for (i = 0; i < NB_CTRLS; i++) {
+		in.ctrls[i] = (struct v4l2_ext_control){.id = H_CTRL, .value = (int32_t)i + 1};
+	}
+	cr_assert_eq(h_ioctl(h, s, NR(S_EXT_CTRLS), &in, sizeof(in), sizeof(in)), 0);
+	cr_assert(next_event(&session, &event));
+	cr_assert_eq(event.u.ctrl.value, NB_CTRLS);
+	cr_assert_eq(event.sequence, 0, "raised %u times", event.sequence + 1);
+	h_close(h, other);
+	teardown();
+}
+
 Test(ioctl_event, feedback_reaches_the_cause)
 {
 	struct v4l2_event event;

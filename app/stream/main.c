@@ -5,6 +5,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ static const struct argp_option options[] = {
 	{"time", 't', "SECONDS", 0, "how long to stream, default 10", 0},
 	{"buffers", 'b', "N", 0, "buffers per stream, 2 to 32, default 8", 0},
 	{"packed", 'p', NULL, 0, "packed rings instead of split ones", 0},
-	{"hugepages", 'h', NULL, 0, "guest memory from 2 MiB pages", 0},
+	{"hugepages", 'H', NULL, 0, "guest memory from 2 MiB pages", 0},
 	{"poll", 'P', NULL, 0, "spin on the rings instead of sleeping", 0},
 	{"pid", 'i', "PID", 0, "report the CPU use of this process (vmediad), too", 0},
 	{"json", 'j', "FILE", 0, "write the result as JSON", 0},
@@ -47,27 +48,42 @@ static const struct argp_option options[] = {
 	{0},
 };
 
+/* A whole decimal number, for argp's options. */
+static double
+number(struct argp_state *state, const char *option, const char *arg, double min, double max)
+{
+	char *end;
+	double value = strtod(arg, &end);
+
+	if (end == arg || *end != '\0' || !(value >= min && value <= max)) {
+		argp_error(state, "--%s=%s: a number from %.10g to %.10g is expected", option, arg,
+			min, max);
+	}
+	return value;
+}
+
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case 't':
-		args.time_s = atof(arg);
+		args.time_s = number(state, "time", arg, 0.1, 1e6);
 		break;
 	case 'b':
-		args.config.nb_buffers = (uint32_t)atoi(arg);
+		args.config.nb_buffers =
+			(uint32_t)number(state, "buffers", arg, 2, STREAM_MAX_BUFFERS);
 		break;
 	case 'p':
 		args.config.packed = true;
 		break;
-	case 'h':
+	case 'H':
 		args.config.hugepages = true;
 		break;
 	case 'P':
 		args.config.poll = true;
 		break;
 	case 'i':
-		args.pid = atoi(arg);
+		args.pid = (int)number(state, "pid", arg, 1, INT_MAX);
 		break;
 	case 'j':
 		args.json = arg;
@@ -82,11 +98,8 @@ parse(int key, char *arg, struct argp_state *state)
 		args.sockets[args.nb++] = arg;
 		break;
 	case ARGP_KEY_END:
-		if (args.nb == 0 || args.time_s <= 0 || args.config.nb_buffers < 2 ||
-			args.config.nb_buffers > STREAM_MAX_BUFFERS) {
-			argp_error(state,
-				"a socket, a time above 0 and 2 to %d buffers are expected",
-				STREAM_MAX_BUFFERS);
+		if (args.nb == 0) {
+			argp_error(state, "no socket is given");
 		}
 		break;
 	default:
@@ -229,6 +242,7 @@ stream_all(void)
 	return rc < 0 ? rc : keep_last_frames(fds, nb_fds);
 }
 
+/* 0 or a negative errno; -ENODATA when no stream has pixels to show. */
 static int
 write_sheet(void)
 {
@@ -239,8 +253,8 @@ write_sheet(void)
 	for (unsigned int i = 0; i < args.nb; i++) {
 		nb += streams[i].check != NULL && streams[i].started;
 	}
-	rc = nb > 0 ? sheet_create(nb, &sheet) : 0;
-	if (nb == 0 || rc != 0) {
+	rc = nb > 0 ? sheet_create(nb, &sheet) : -ENODATA;
+	if (rc != 0) {
 		return rc;
 	}
 	for (unsigned int i = 0; i < args.nb; i++) {
@@ -257,9 +271,20 @@ write_sheet(void)
 	return sheet_write(sheet, args.sheet);
 }
 
+/* Says so when a file could not be written. */
+static int
+written(const char *file, int rc)
+{
+	if (rc != 0) {
+		fprintf(stderr, "vmedia-stream: cannot write %s: %s\n", file, strerror(-rc));
+	}
+	return rc;
+}
+
 static int
 report_all(const struct threads *device, const struct threads *self)
 {
+	int sheet_rc = args.sheet != NULL ? write_sheet() : 0;
 	int rc = 0;
 
 	report_streams(streams, args.nb);
@@ -267,13 +292,16 @@ report_all(const struct threads *device, const struct threads *self)
 		report_threads("CPU of the device", device);
 	}
 	report_threads("CPU of the driver", self);
-	if (args.sheet != NULL) {
-		rc = write_sheet();
-		printf("contact sheet: %s%s%s\n", args.sheet, rc != 0 ? ": " : "",
-			rc != 0 ? strerror(-rc) : "");
+	if (sheet_rc == -ENODATA) {
+		puts("contact sheet: none, no stream is a pattern camera");
+	} else if (args.sheet != NULL) {
+		rc = written(args.sheet, sheet_rc);
+		printf("contact sheet: %s\n", rc == 0 ? args.sheet : "none");
 	}
-	if (rc == 0 && args.json != NULL) {
-		rc = report_json(args.json, streams, args.nb, device, self);
+	if (args.json != NULL) {
+		int json_rc = report_json(args.json, streams, args.nb, device, self);
+
+		rc = written(args.json, json_rc) == 0 ? rc : json_rc;
 	}
 	return rc;
 }

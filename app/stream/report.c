@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/compiler.h"
+#include "base/util.h"
 #include "report.h"
 
 static const double percents[] = {50, 99, 99.9, 100};
@@ -45,10 +47,10 @@ report_progress(const struct stream *streams, unsigned int nb, double elapsed_s,
 		nb_bad += streams[i].record.nb_damaged + streams[i].record.nb_out_of_order;
 	}
 	fprintf(stderr,
-		"%s%5.1f of %.0f s  %u streams  %8" PRIu64 " frames verified  lost %" PRIu64
+		"%s%5.1f of %.0f s  %u stream%s  %8" PRIu64 " frames  lost %" PRIu64
 		"  damaged or out of order %" PRIu64 "  missed %" PRIu64 "%s",
-		isatty(STDERR_FILENO) ? "\r" : "", elapsed_s, all_s, nb, frames, nb_lost, nb_bad,
-		nb_missed, isatty(STDERR_FILENO) ? "" : "\n");
+		isatty(STDERR_FILENO) ? "\r" : "", elapsed_s, all_s, nb, nb == 1 ? "" : "s", frames,
+		nb_lost, nb_bad, nb_missed, isatty(STDERR_FILENO) ? "" : "\n");
 }
 
 void
@@ -69,16 +71,16 @@ print_us(uint64_t ns)
 }
 
 static void
-report_stream(const struct stream *s)
+report_stream(const struct stream *s, int name_width)
 {
 	uint64_t values[ARRAY_SIZE(percents)];
 	char shape[32];
 
 	snprintf(shape, sizeof(shape), "%ux%u %.4s", s->format.width, s->format.height,
 		(const char *)&s->format.pixelformat);
-	printf("%-18s %-15s %8.2f %8" PRIu64 " %5" PRIu64 " %6" PRIu64 " %6" PRIu64 " %5" PRIu64,
-		s->name, shape, fps(s), s->record.nb_frames, s->record.nb_lost, missed(s),
-		s->record.nb_out_of_order, s->record.nb_damaged);
+	printf("%-*s  %-14s %8.2f %8" PRIu64 " %5" PRIu64 " %6" PRIu64 " %6" PRIu64 " %7" PRIu64,
+		name_width, s->name, shape, fps(s), s->record.nb_frames, s->record.nb_lost,
+		missed(s), s->record.nb_out_of_order, s->record.nb_damaged);
 	hist_percentiles(&s->record.dqbuf_ns, percents, values, ARRAY_SIZE(percents));
 	for (size_t i = 0; i < ARRAY_SIZE(percents); i++) {
 		print_us(values[i]);
@@ -107,13 +109,19 @@ report_missed(const struct stream *s)
 void
 report_streams(const struct stream *streams, unsigned int nb)
 {
-	printf("%-18s %-15s %8s %8s %5s %6s %6s %5s  %35s  %17s\n", "", "", "", "", "", "",
-		"out of", "dam-", "frame done → seen by driver, µs   ", "QBUF ioctl, µs  ");
-	printf("%-18s %-15s %8s %8s %5s %6s %6s %5s %8s %8s %8s %8s %8s %8s\n", "stream", "format",
-		"fps", "frames", "lost", "missed", "order", "aged", "p50", "p99", "p99.9", "max",
-		"p50", "p99");
+	int width = (int)strlen("stream");
+
 	for (unsigned int i = 0; i < nb; i++) {
-		report_stream(&streams[i]);
+		width = MAX(width, (int)strlen(streams[i].name));
+	}
+	/* printf counts bytes: the arrow has two more than letters, µ one */
+	printf("%-*s  %-14s %8s %8s %5s %6s %6s %7s %38s %18s\n", width, "", "", "", "", "", "",
+		"out of", "", "frame done → seen by driver, µs", "QBUF ioctl, µs");
+	printf("%-*s  %-14s %8s %8s %5s %6s %6s %7s %8s %8s %8s %8s %8s %8s\n", width, "stream",
+		"format", "fps", "frames", "lost", "missed", "order", "damaged", "p50", "p99",
+		"p99.9", "max", "p50", "p99");
+	for (unsigned int i = 0; i < nb; i++) {
+		report_stream(&streams[i], width);
 	}
 	for (unsigned int i = 0; i < nb; i++) {
 		report_missed(&streams[i]);
@@ -169,6 +177,7 @@ json_stream(const struct stream *s)
 
 	snprintf(fourcc, sizeof(fourcc), "%.4s", (const char *)&s->format.pixelformat);
 	json_object_object_add(o, "name", json_object_new_string(s->name));
+	json_object_object_add(o, "card", json_object_new_string(s->card));
 	json_object_object_add(o, "socket", json_object_new_string(s->config.socket));
 	json_object_object_add(o, "format", json_object_new_string(fourcc));
 	add_u64(o, "width", s->format.width);
@@ -223,9 +232,10 @@ report_json(const char *path, const struct stream *streams, unsigned int nb,
 	json_object_object_add(all, "streams", list);
 	json_object_object_add(all, "device_threads", json_threads(device));
 	json_object_object_add(all, "driver_threads", json_threads(self));
-	rc = json_object_to_file_ext(path, all, JSON_C_TO_STRING_PRETTY);
+	errno = 0;
+	rc = json_object_to_file_ext(path, all, JSON_C_TO_STRING_PRETTY) == 0 ? 0 : -errno;
 	json_object_put(all);
-	return rc == 0 ? 0 : -EIO;
+	return rc;
 }
 
 #else

@@ -26,6 +26,20 @@ call(struct stream *s, unsigned long request, void *arg, const char *name)
 	return rc;
 }
 
+/* "/run/vmedia/cam0.sock" → "cam0" */
+static void
+name_from_socket(struct stream *s)
+{
+	const char *slash = strrchr(s->config.socket, '/');
+	char *dot;
+
+	snprintf(s->name, sizeof(s->name), "%s", slash != NULL ? slash + 1 : s->config.socket);
+	dot = strrchr(s->name, '.');
+	if (dot != NULL && dot != s->name) {
+		*dot = '\0';
+	}
+}
+
 static int
 connect_driver(struct stream *s)
 {
@@ -33,6 +47,7 @@ connect_driver(struct stream *s)
 	struct driver_info info;
 	int rc;
 
+	name_from_socket(s);
 	driver_config_init(&config);
 	config.socket_path = s->config.socket;
 	config.packed = s->config.packed;
@@ -44,7 +59,7 @@ connect_driver(struct stream *s)
 		return rc;
 	}
 	driver_get_info(s->driver, &info);
-	snprintf(s->name, sizeof(s->name), "%s", info.card);
+	snprintf(s->card, sizeof(s->card), "%s", info.card);
 	if ((info.device_caps & (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_OUTPUT)) == 0) {
 		blame(s, "neither a capture nor an output device", -ENOTSUP);
 		return -ENOTSUP;
@@ -72,7 +87,7 @@ get_format(struct stream *s)
 	/* capture.timeperframe and output.timeperframe are the same bytes */
 	s->fps_numerator = parm.parm.capture.timeperframe.denominator;
 	s->fps_denominator = parm.parm.capture.timeperframe.numerator;
-	if (rc == 0 && strncmp(s->name, "vmedia pattern", 14) == 0) {
+	if (rc == 0 && strncmp(s->card, "vmedia pattern", 14) == 0) {
 		rc = check_create(&s->format, &s->check);
 		if (rc != 0) {
 			blame(s, "pixel format cannot be verified", rc);

@@ -37,7 +37,8 @@ struct stream_record {
 struct stream {
 	struct stream_config config;
 	unsigned int index;
-	char name[33]; /* the card */
+	char name[33]; /* the socket's file name without suffix, as vmediad names the device */
+	char card[33];
 	struct driver *driver;
 	struct driver_session *session;
 	struct v4l2_pix_format format;

@@ -21,6 +21,7 @@ enum {
 	KEY_HELP = 'h',
 	KEY_VERSION = 'V',
 	KEY_CHECK = 0x100,
+	KEY_USAGE,
 	KEY_TABLE = 0x200
 };
 
@@ -55,6 +56,9 @@ parse(int key, char *arg, struct argp_state *state)
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK);
 		config_help(stdout);
 		exit(EXIT_SUCCESS);
+	case KEY_USAGE:
+		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+		return 0;
 	case KEY_VERSION:
 		puts("vmediad " VMEDIA_VERSION);
 		exit(EXIT_SUCCESS);
@@ -89,17 +93,26 @@ fill_options(struct argp_option *out)
 		"check", KEY_CHECK, NULL, 0, "check the configuration and exit", 0};
 	*out++ = (struct argp_option){
 		"help", KEY_HELP, NULL, 0, "all options, devices' keys and backends", 0};
+	*out++ = (struct argp_option){"usage", KEY_USAGE, NULL, 0, "the options in short", 0};
 	*out++ = (struct argp_option){"version", KEY_VERSION, NULL, 0, "the version", 0};
 	for (const struct vmedia_option *row = config_options; row->key != NULL; row++, i++) {
 		char allowed[128] = "";
+		bool text = row->type == VMEDIA_OPTION_STRING;
 
 		option_allowed(row, allowed, sizeof(allowed));
-		snprintf(texts[i], sizeof(texts[i]), "%s [%s]%s%s", row->help, allowed,
+		snprintf(texts[i], sizeof(texts[i]), "%s%s%s%s%s%s", row->help, text ? "" : " [",
+			text ? "" : allowed, text ? "" : "]",
 			row->value != NULL ? ", default " : "",
 			row->value != NULL ? row->value : "");
 		*out++ = (struct argp_option){row->key, KEY_TABLE + i, "VALUE", 0, texts[i], 0};
 	}
 	*out = (struct argp_option){0};
+}
+
+static char *
+filter(int key, const char *text, void *input)
+{
+	return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)(uintptr_t)text;
 }
 
 static int
@@ -127,11 +140,14 @@ serve(void)
 int
 main(int argc, char **argv)
 {
-	static struct argp_option options[MAX_OPTIONS + 5];
+	static struct argp_option options[MAX_OPTIONS + 6];
 	const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Poll-mode vhost-user virtio-media devices; see docs/vmediad.md.",
+		.doc = "Poll-mode vhost-user virtio-media devices; see docs/vmediad.md.\v"
+		       "Exit status: 0 after SIGTERM or SIGINT, 1 something could not be started, "
+		       "2 wrong usage.",
+		.help_filter = filter,
 	};
 	char why[1024];
 	int rc;

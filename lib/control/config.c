@@ -32,7 +32,7 @@ const struct vmedia_option config_device_options[] = {
 		DEVICE(name)},
 	{"pages", "page size of the arena", VMEDIA_OPTION_CHOICE, DEVICE(pages), 0, 0, page_names,
 		"auto"},
-	{"shm-mb", "MiB of SHM region 0, a power of two; 0: 32 buffers of the first format",
+	{"shm-mb", "MiB for buffers, rounded up to a power of two; 0: 32 of the first format",
 		VMEDIA_OPTION_U32, DEVICE(shm_mb), 0, 4096, NULL, "0"},
 	{"hugetlbfs", "mounted hugetlbfs directory for the arena instead of a memfd",
 		VMEDIA_OPTION_STRING, DEVICE(hugetlbfs)},
@@ -181,7 +181,10 @@ config_add_device(struct config *config, const char *text, char *why, size_t why
 		rc = -EINVAL;
 	}
 	while (rc == 0 && (part = strsep(&rest, ",")) != NULL) {
-		char *value = strchr(part, '=');
+		char *value;
+
+		part += strspn(part, " ");
+		value = strchr(part, '=');
 
 		if (value == NULL) {
 			snprintf(why, why_bytes,
@@ -201,7 +204,8 @@ config_help(FILE *out)
 {
 	const struct vmedia_backend_ops *backend = NULL;
 
-	fprintf(out, "Keys of --device and of a [device NAME] section:\n");
+	fprintf(out,
+		"\nKeys of --device and of a [device NAME] section: values, default, meaning\n");
 	option_help(config_device_options, out);
 	while ((backend = backend_next(backend)) != NULL) {
 		fprintf(out, "\nbackend=%s  %s\n", backend->name, backend->summary);

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "control/config.h"
 
@@ -74,6 +76,19 @@ check_cpus(struct config *config, char *why, size_t why_bytes)
 	return 0;
 }
 
+static int
+check_socket_path(const struct config_device *device, char *why, size_t why_bytes)
+{
+	size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	if (device->socket == NULL || strlen(device->socket) <= most) {
+		return 0;
+	}
+	snprintf(why, why_bytes, "socket=%s: the path has %zu bytes, at most %zu are allowed",
+		device->socket, strlen(device->socket), most);
+	return -EINVAL;
+}
+
 /* "/run/vmedia/cam0.sock" → "cam0" */
 static void
 name_from_socket(struct config_device *device)
@@ -137,6 +152,9 @@ check_device(const struct config *config, uint32_t index, char *why, size_t why_
 
 	if (device->socket == NULL && device->name == NULL) {
 		snprintf(why, why_bytes, "device %u: socket=PATH is missing", index);
+		return -EINVAL;
+	}
+	if (check_socket_path(device, why, why_bytes) != 0) {
 		return -EINVAL;
 	}
 	if (device->name == NULL) {

@@ -40,10 +40,10 @@ static const struct vmedia_format_desc formats[] = {
 };
 
 static const struct vmedia_option options[] = {
-	{"width", "pixels, a multiple of 16", VMEDIA_OPTION_U32, offsetof(struct pattern, width),
-		RENDER_MIN_WIDTH, RENDER_MAX_WIDTH, NULL, "1280"},
-	{"height", "pixels, a multiple of 8", VMEDIA_OPTION_U32, offsetof(struct pattern, height),
-		RENDER_MIN_HEIGHT, 2304, NULL, "720"},
+	{"width", "pixels, rounded to a multiple of 16", VMEDIA_OPTION_U32,
+		offsetof(struct pattern, width), RENDER_MIN_WIDTH, RENDER_MAX_WIDTH, NULL, "1280"},
+	{"height", "pixels, rounded to a multiple of 8", VMEDIA_OPTION_U32,
+		offsetof(struct pattern, height), RENDER_MIN_HEIGHT, 2304, NULL, "720"},
 	{"fps", "frames per second before S_PARM", VMEDIA_OPTION_U32, offsetof(struct pattern, fps),
 		1, 240, NULL, "30"},
 	{"format", "pixel format before S_FMT", VMEDIA_OPTION_CHOICE,

@@ -13,8 +13,10 @@
 
 /* The table may span regions; after the copy nobody can change it any more (S-1, S-4). */
 static int
-copy_table(struct virtq *vq, char *dst, uint64_t gpa, uint32_t len)
+copy_table(struct chain_walk *walk, char *dst, uint64_t gpa, uint32_t len)
 {
+	struct virtq *vq = walk->vq;
+
 	while (len > 0) {
 		uint64_t here = len;
 		const void *src = guest_mem_translate(vq->mem, &vq->mem_hint, gpa, &here);
@@ -22,6 +24,7 @@ copy_table(struct virtq *vq, char *dst, uint64_t gpa, uint32_t len)
 		if (unlikely(src == NULL)) {
 			return -EFAULT;
 		}
+		walk->chain->table = src;
 		memcpy(dst, src, here);
 		dst += here;
 		gpa += here;
@@ -87,7 +90,7 @@ chain_add_table(struct chain_walk *walk, uint64_t gpa, uint32_t len)
 	if (unlikely(len == 0 || len % sizeof(table[0]) != 0 || len > MAX_TABLE_BYTES)) {
 		return -EINVAL;
 	}
-	int err = copy_table(vq, (char *)table, gpa, len);
+	int err = copy_table(walk, (char *)table, gpa, len);
 
 	if (unlikely(err != 0)) {
 		return err;

@@ -136,6 +136,9 @@ virtq_packed_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned i
 	unsigned int nb_popped = 0;
 	uint16_t flags;
 
+	if (nb > 0 && look(vq, &flags)) {
+		chain_predict(chains[0]);
+	}
 	for (unsigned int todo = nb; todo > 0 && look(vq, &flags); todo--) {
 		struct virtq_chain *chain = chains[nb_popped];
 

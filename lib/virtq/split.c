@@ -102,8 +102,14 @@ virtq_split_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned in
 	const struct vring_desc *table = vq->desc;
 	unsigned int todo = look(vq, nb);
 	unsigned int nb_popped = 0;
-	uint16_t head = todo > 0 ? load_head(vq, vq->avail_idx) : 0;
+	uint16_t head;
 
+	if (todo == 0) {
+		return 0;
+	}
+	__builtin_prefetch(&table[chains[0]->id & (vq->size - 1)]);
+	chain_predict(chains[0]);
+	head = load_head(vq, vq->avail_idx);
 	while (todo > 0) {
 		struct virtq_chain *chain = chains[nb_popped];
 

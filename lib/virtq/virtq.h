@@ -34,6 +34,7 @@ struct virtq_chain {
 	uint16_t nb_writable; /* pieces of the W-part, behind them */
 	uint32_t readable_bytes;
 	uint32_t writable_bytes;
+	const void *table; /* the indirect table it came from: where to look first next time */
 	struct iovec iov[VIRTQ_CHAIN_MAX_IOV];
 };
 

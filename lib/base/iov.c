@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HOT: every command and event is copied here; almost always within one element. */
+/* HOT. Bytes that lie in more than one element. */
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/iov.h"
 #include "base/util.h"
-
-static void
-advance(struct iov_cursor *c, size_t n)
-{
-	c->off += n;
-	c->left -= n;
-	if (c->off == c->iov->iov_len && c->nb > 1) {
-		c->iov++;
-		c->nb--;
-		c->off = 0;
-	}
-}
 
 static size_t
 piece(const struct iov_cursor *c, size_t n)
@@ -25,7 +13,7 @@ piece(const struct iov_cursor *c, size_t n)
 }
 
 bool
-iov_read(struct iov_cursor *c, void *dst, size_t n)
+iov_read_pieces(struct iov_cursor *c, void *dst, size_t n)
 {
 	char *to = dst;
 
@@ -36,7 +24,7 @@ iov_read(struct iov_cursor *c, void *dst, size_t n)
 		size_t len = piece(c, n);
 
 		memcpy(to, (const char *)c->iov->iov_base + c->off, len);
-		advance(c, len);
+		iov_pass(c, len);
 		to += len;
 		n -= len;
 	}
@@ -44,7 +32,7 @@ iov_read(struct iov_cursor *c, void *dst, size_t n)
 }
 
 bool
-iov_write(struct iov_cursor *c, const void *src, size_t n)
+iov_write_pieces(struct iov_cursor *c, const void *src, size_t n)
 {
 	const char *from = src;
 
@@ -55,7 +43,7 @@ iov_write(struct iov_cursor *c, const void *src, size_t n)
 		size_t len = piece(c, n);
 
 		memcpy((char *)c->iov->iov_base + c->off, from, len);
-		advance(c, len);
+		iov_pass(c, len);
 		from += len;
 		n -= len;
 	}
@@ -71,7 +59,7 @@ iov_skip(struct iov_cursor *c, size_t n)
 	while (n > 0) {
 		size_t len = piece(c, n);
 
-		advance(c, len);
+		iov_pass(c, len);
 		n -= len;
 	}
 	return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Cursors over scattered memory: a reader copies each byte once, a writer fills without holes.
+ * HOT. Cursors over scattered memory: a reader copies each byte once, a writer fills without holes.
  * Neither ever goes beyond the end. Used for the two halves of a descriptor chain, which may be
  * the same memory: read all input before the first byte is written (R-22).
  */
@@ -9,7 +9,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/uio.h>
+
+#include "base/compiler.h"
 
 struct iov_cursor {
 	const struct iovec *iov; /* current element */
@@ -28,11 +31,53 @@ iov_cursor_init(struct iov_cursor *c, const struct iovec *iov, unsigned int nb, 
 	c->left = bytes;
 }
 
+/* Passes n bytes of the current element, on to the next one at its end. */
+static inline void
+iov_pass(struct iov_cursor *c, size_t n)
+{
+	c->off += n;
+	c->left -= n;
+	if (c->off == c->iov->iov_len && c->nb > 1) {
+		c->iov++;
+		c->nb--;
+		c->off = 0;
+	}
+}
+
+/* Whether n bytes lie within the current element, as nearly always. */
+static inline bool
+iov_is_whole(const struct iov_cursor *c, size_t n)
+{
+	return likely(n <= c->left && c->nb > 0 && n <= c->iov->iov_len - c->off);
+}
+
+/* The other case of iov_read and iov_write. */
+bool iov_read_pieces(struct iov_cursor *c, void *dst, size_t n);
+bool iov_write_pieces(struct iov_cursor *c, const void *src, size_t n);
+
 /* Copies exactly n bytes to dst and passes them. False, and nothing passed, if fewer are left. */
-bool iov_read(struct iov_cursor *c, void *dst, size_t n);
+static inline bool
+iov_read(struct iov_cursor *c, void *dst, size_t n)
+{
+	if (!iov_is_whole(c, n)) {
+		return iov_read_pieces(c, dst, n);
+	}
+	memcpy(dst, (const char *)c->iov->iov_base + c->off, n);
+	iov_pass(c, n);
+	return true;
+}
 
 /* Copies exactly n bytes from src and passes them. False, and nothing written, if fewer fit. */
-bool iov_write(struct iov_cursor *c, const void *src, size_t n);
+static inline bool
+iov_write(struct iov_cursor *c, const void *src, size_t n)
+{
+	if (!iov_is_whole(c, n)) {
+		return iov_write_pieces(c, src, n);
+	}
+	memcpy((char *)c->iov->iov_base + c->off, src, n);
+	iov_pass(c, n);
+	return true;
+}
 
 /* Passes n bytes. False, and nothing passed, if fewer are left. */
 bool iov_skip(struct iov_cursor *c, size_t n);

@@ -11,11 +11,10 @@
 LOG_TYPE_USE(device);
 
 static unsigned int
-commands_take(struct vmedia_device *device)
+commands_take(struct vmedia_device *device, uint64_t seen_tsc)
 {
 	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
 	struct virtq_chain *taken[VIRTQ_BURST];
-	uint64_t seen_tsc = clock_tsc();
 	unsigned int i, nb = MIN(device->pass_commands, DEVICE_NB_REQUESTS - device->first_free);
 
 	nb = virtq_pop_burst(vq, &device->free_chains[device->first_free], nb);
@@ -103,7 +102,7 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 		return poll_quiesced(device, now_tsc);
 	}
 	if (virtq_has_work(vq) && likely(device->first_free < DEVICE_NB_REQUESTS)) {
-		n = commands_take(device);
+		n = commands_take(device, now_tsc);
 		device->backend_due_tsc = 0; /* a command may have given it something to do */
 	}
 	if (device->nb_unpublished > 0 || vq->nb_unflushed > 0) {

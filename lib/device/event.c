@@ -194,6 +194,20 @@ event_write(struct vmedia_device *device, const void *event, uint32_t bytes)
 	return true;
 }
 
+/* Where a DQBUF event can be written without a copy; NULL: not in one piece, or not aligned. */
+static struct virtio_media_event_dqbuf *
+event_in_place(const struct virtq_chain *chain)
+{
+	const struct iovec *iov = virtq_chain_writable(chain);
+
+	if (unlikely(chain->nb_writable == 0 ||
+		     iov->iov_len < sizeof(struct virtio_media_event_dqbuf) ||
+		     (uintptr_t)iov->iov_base % _Alignof(struct virtio_media_event_dqbuf) != 0)) {
+		return NULL;
+	}
+	return iov->iov_base;
+}
+
 static bool
 publish_buffer(struct vmedia_device *device, struct pending *pending)
 {
@@ -201,13 +215,16 @@ publish_buffer(struct vmedia_device *device, struct pending *pending)
 	struct vmedia_session *session = buffer->pub.session;
 	struct bufq *queue = session_queue(session, buffer->pub.type);
 	const struct shm_range range = {buffer->pub.planes[0].offset, buffer->pub.planes[0].length};
-	struct virtio_media_event_dqbuf event;
+	struct virtio_media_event_dqbuf copy, *event = event_in_place(&device->event_chain);
 	struct v4l2_plane planes[VIDEO_MAX_PLANES];
 	struct v4l2_buffer b;
 
 	bufq_fill(queue, buffer, shm_map_is_mapped(device->map, &range), &b, planes);
-	ioctl_encode_dqbuf(&event, session->id, &b, planes, buffer->pub.nb_planes);
-	if (unlikely(!event_write(device, &event, sizeof(event)))) {
+	ioctl_encode_dqbuf(
+		event != NULL ? event : &copy, session->id, &b, planes, buffer->pub.nb_planes);
+	if (likely(event != NULL)) {
+		virtq_push(eventq(device), &device->event_chain, sizeof(*event));
+	} else if (!event_write(device, &copy, sizeof(copy))) {
 		return false;
 	}
 	bufq_dequeued(queue, buffer);
@@ -280,6 +297,7 @@ event_flush(struct vmedia_device *device)
 	for (i = 0; i < nb_frames; i++) {
 		hist_record(&device->frame_hist, now_tsc - done_tsc[i]);
 	}
+	virtq_prefetch_next(eventq(device), sizeof(struct virtio_media_event_dqbuf));
 	return nb;
 }
 

@@ -43,19 +43,19 @@ copy_planes(struct v4l2_plane *to, const struct v4l2_plane *from, uint32_t nb)
 }
 
 static void
-write_buffer(const struct ioctl_payload *p, struct iov_cursor *out)
+write_buffer(struct ioctl_payload *p, struct iov_cursor *out)
 {
 	struct v4l2_plane planes[VIDEO_MAX_PLANES];
-	struct v4l2_buffer b = p->arg.buffer;
+	struct v4l2_buffer *b = &p->arg.buffer;
 	size_t bytes = p->nb_planes * sizeof(planes[0]);
 
-	clear_buffer(&b);
+	clear_buffer(b);
 	/* R-53; the offset of an MMAP buffer is the device's own. */
-	if (v4l2_type_is_multiplanar(b.type) || b.memory == V4L2_MEMORY_USERPTR ||
-		b.memory == V4L2_MEMORY_DMABUF) {
-		b.m.userptr = p->user_pointer;
+	if (v4l2_type_is_multiplanar(b->type) || b->memory == V4L2_MEMORY_USERPTR ||
+		b->memory == V4L2_MEMORY_DMABUF) {
+		b->m.userptr = p->user_pointer;
 	}
-	iov_write(out, &b, sizeof(b));
+	iov_write(out, b, sizeof(*b));
 	if (bytes != 0 && out->left >= bytes) {
 		copy_planes(planes, p->planes, p->nb_planes);
 		iov_write(out, planes, bytes);
@@ -78,7 +78,7 @@ write_ctrls(const struct ioctl_payload *p, struct iov_cursor *out)
 }
 
 static void
-write_payload(const struct ioctl_desc *desc, const struct ioctl_payload *p, struct iov_cursor *out)
+write_payload(const struct ioctl_desc *desc, struct ioctl_payload *p, struct iov_cursor *out)
 {
 	switch (desc->shape) {
 	case IOCTL_SHAPE_BUFFER:
@@ -98,8 +98,8 @@ write_payload(const struct ioctl_desc *desc, const struct ioctl_payload *p, stru
 }
 
 uint32_t
-ioctl_encode(const struct ioctl_desc *desc, const struct ioctl_payload *p, int status,
-	struct iov_cursor *out)
+ioctl_encode(
+	const struct ioctl_desc *desc, struct ioctl_payload *p, int status, struct iov_cursor *out)
 {
 	struct virtio_media_resp_ioctl resp = {.hdr.status = wire_status(status)};
 	size_t capacity = out->left;
@@ -126,28 +126,28 @@ void
 ioctl_encode_dqbuf(struct virtio_media_event_dqbuf *event, uint32_t session_id,
 	const struct v4l2_buffer *buffer, const struct v4l2_plane *planes, uint32_t nb_planes)
 {
-	struct v4l2_buffer *b = &event->buffer;
-	bool offsets = buffer->memory == V4L2_MEMORY_MMAP;
-	bool multiplanar = v4l2_type_is_multiplanar(buffer->type);
+	struct v4l2_buffer b = *buffer;
+	bool offsets = b.memory == V4L2_MEMORY_MMAP;
+	bool multiplanar = v4l2_type_is_multiplanar(b.type);
 	uint32_t i, nb = planes != NULL && multiplanar ? MIN(nb_planes, VIDEO_MAX_PLANES) : 0;
 
-	memset(event, 0, sizeof(*event));
+	clear_buffer(&b);
+	b.request_fd = 0;
+	b.flags &= ~(uint32_t)(V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_PREPARED);
+	b.m.userptr = offsets && !multiplanar ? buffer->m.offset : 0;
+	if (multiplanar) {
+		b.length = nb;
+	}
 	event->hdr.event = VIRTIO_MEDIA_EVT_DQBUF;
 	event->hdr.session_id = session_id;
-	*b = *buffer;
-	clear_buffer(b);
-	b->request_fd = 0;
-	b->flags &= ~(uint32_t)(V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_PREPARED);
-	memset(&b->m, 0, sizeof(b->m));
-	if (multiplanar) {
-		b->length = nb;
-	} else if (offsets) {
-		b->m.offset = buffer->m.offset;
-	}
+	event->buffer = b;
 	for (i = 0; i < nb; i++) {
-		event->planes[i].bytesused = planes[i].bytesused;
-		event->planes[i].length = planes[i].length;
-		event->planes[i].m.mem_offset = offsets ? planes[i].m.mem_offset : 0;
-		event->planes[i].data_offset = planes[i].data_offset;
+		event->planes[i] = (struct v4l2_plane){
+			.bytesused = planes[i].bytesused,
+			.length = planes[i].length,
+			.m.userptr = offsets ? planes[i].m.mem_offset : 0,
+			.data_offset = planes[i].data_offset,
+		};
 	}
+	memset(&event->planes[nb], 0, (VIDEO_MAX_PLANES - nb) * sizeof(event->planes[0]));
 }

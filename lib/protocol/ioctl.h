@@ -103,14 +103,15 @@ int ioctl_sg_next(struct ioctl_payload *payload, uint64_t length, struct virtio_
  * EXT_CTRLS, which carry their payload whenever it fits (R-49). Arrays that do not fit completely
  * are left out entirely (R-55). nb_planes and nb_ctrls structs are written, as many as came in.
  * Reserved and padding bytes come from the payload, which decode and the handlers keep zeroed;
- * those of v4l2_buffer and v4l2_plane encode clears itself.
+ * those of v4l2_buffer and v4l2_plane encode clears itself, the former in the payload.
  * payload may be NULL with a status other than 0: the header alone.
  */
-uint32_t ioctl_encode(const struct ioctl_desc *desc, const struct ioctl_payload *payload,
-	int status, struct iov_cursor *out);
+uint32_t ioctl_encode(const struct ioctl_desc *desc, struct ioctl_payload *payload, int status,
+	struct iov_cursor *out);
 
 /*
- * A DQBUF event: exactly 608 bytes in *event (R-77, R-81). planes may be NULL: single-planar.
+ * A DQBUF event: exactly 608 bytes in *event, which may be the guest's: each is written once and
+ * none is read back (R-77, R-81). planes may be NULL: single-planar.
  * nb_planes above 8 counts as 8; length of a multi-planar buffer becomes nb_planes. Pointers,
  * file descriptors, request_fd, reserved members and unused planes are zero, the offsets of MMAP
  * buffers stay. Flags lose QUEUED and PREPARED.

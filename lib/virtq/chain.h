@@ -67,8 +67,7 @@ chain_predict(const struct virtq_chain *last)
 		__builtin_prefetch(last->table);
 	}
 	for (i = 0; i < nb && i < CHAIN_PREDICT_IOV; i++) {
-		chain_prefetch(
-			last->iov[i].iov_base, last->iov[i].iov_len, i >= last->nb_readable);
+		chain_prefetch(last->iov[i].iov_base, last->iov[i].iov_len, i >= last->nb_readable);
 	}
 }
 

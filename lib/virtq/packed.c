@@ -157,6 +157,18 @@ virtq_packed_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned i
 }
 
 bool
+virtq_packed_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flags)
+{
+	const struct vring_packed_desc *ring = vq->desc;
+
+	if (!look(vq, flags)) {
+		return false;
+	}
+	*desc = ring_desc_load(&ring[vq->avail_idx]);
+	return true;
+}
+
+bool
 virtq_packed_has_work(const struct virtq *vq)
 {
 	uint16_t flags;

@@ -83,6 +83,10 @@ bool virtq_packed_has_work(const struct virtq *vq);
 uint16_t virtq_split_nb_available(const struct virtq *vq, uint16_t max);
 uint16_t virtq_packed_nb_available(const struct virtq *vq, uint16_t max);
 
+/* A look at the head of the next chain; false: there is none. */
+bool virtq_split_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flags);
+bool virtq_packed_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flags);
+
 void virtq_split_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written);
 void virtq_packed_push(struct virtq *vq, const struct virtq_chain *chain, uint32_t written);
 

@@ -134,6 +134,24 @@ virtq_split_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned in
 }
 
 bool
+virtq_split_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flags)
+{
+	const struct vring_desc *table = vq->desc;
+	uint16_t head;
+
+	if (!virtq_split_has_work(vq)) {
+		return false;
+	}
+	head = load_head(vq, vq->avail_idx);
+	if (unlikely(head >= vq->size)) {
+		return false;
+	}
+	*desc = ring_desc_load(&table[head]);
+	*flags = desc->third;
+	return true;
+}
+
+bool
 virtq_split_has_work(const struct virtq *vq)
 {
 	const struct vring_avail *avail = vq->driver;

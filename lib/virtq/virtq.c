@@ -71,6 +71,28 @@ virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb)
 	return nb;
 }
 
+void
+virtq_prefetch_next(struct virtq *vq, uint32_t bytes)
+{
+	struct ring_desc desc;
+	uint16_t flags;
+	uint64_t len;
+	char *addr;
+
+	if (!usable(vq) || !(vq->packed ? virtq_packed_peek(vq, &desc, &flags)
+					: virtq_split_peek(vq, &desc, &flags))) {
+		return;
+	}
+	len = MIN(desc.len, bytes);
+	if (len == 0 || (flags & VRING_DESC_F_INDIRECT)) {
+		return;
+	}
+	addr = guest_mem_translate(vq->mem, &vq->mem_hint, desc.addr, &len);
+	for (uint64_t off = 0; addr != NULL && off < len; off += CACHE_LINE_BYTES) {
+		prefetch_for_write(addr + off);
+	}
+}
+
 bool
 virtq_has_work(const struct virtq *vq)
 {

@@ -126,6 +126,13 @@ uint16_t virtq_used_base(const struct virtq *vq);
  */
 unsigned int virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);
 
+/*
+ * Asks for the first `bytes` of the next chain's first buffer, to be written without waiting for
+ * them when it is taken. Nothing is taken, and nothing that is read counts later. Chains that are
+ * not there, indirect or outside of guest memory are left alone.
+ */
+void virtq_prefetch_next(struct virtq *vq, uint32_t bytes);
+
 /* True when a chain is available. Reads the ring, takes nothing. */
 bool virtq_has_work(const struct virtq *vq);
 

@@ -126,6 +126,37 @@ Test(device_event, a_descriptor_too_small_comes_back_empty_and_the_event_stays)
 	check_too_small(&(struct h_config){.packed = true});
 }
 
+/* In one aligned piece the event is written in place, else by a copy: the guest sees the same. */
+static void
+check_pieces(const uint32_t *pieces, unsigned int nb)
+{
+	struct h *h = h_create(NULL);
+	uint32_t s;
+
+	cr_assert_geq(fake_guest_send(h->guest, DEVICE_EVENTQ, NULL, 0, pieces, nb), 0);
+	s = stream(h, 1);
+	let_frames(h, 1);
+	memset(&event, 0xff, sizeof(event));
+	cr_assert_eq(h_event(h, &event), H_EVENT_SIZE);
+	cr_expect_eq(event.hdr.event, VIRTIO_MEDIA_EVT_DQBUF);
+	cr_expect_eq(event.hdr.session_id, s);
+	cr_expect_eq(event.dqbuf.buffer.bytesused, H_SIZE);
+	cr_expect_eq(event.dqbuf.buffer.length, H_SIZE);
+	for (size_t i = offsetof(struct virtio_media_event_dqbuf, planes); i < H_EVENT_SIZE; i++) {
+		cr_assert_eq(event.bytes[i], 0, "byte %zu", i);
+	}
+	h_destroy(h);
+}
+
+Test(device_event, the_shape_of_the_descriptors_makes_no_difference)
+{
+	check_pieces((const uint32_t[]){H_EVENT_SIZE}, 1);
+	check_pieces((const uint32_t[]){H_EVENT_SIZE + 100}, 1);
+	check_pieces((const uint32_t[]){3, H_EVENT_SIZE - 3}, 2);
+	check_pieces((const uint32_t[]){8, 88, 512}, 3);
+	check_pieces((const uint32_t[]){H_EVENT_SIZE - 1, 1}, 2);
+}
+
 Test(device_event, rubbish_on_the_eventq_does_not_hold_up_commands)
 {
 	struct h *h = h_create(NULL);

@@ -104,6 +104,7 @@ serve_scribbled(struct fixture *f)
 			virtq_push(&f->vq, f->chains[k], 1);
 		}
 		give_back(f);
+		virtq_prefetch_next(&f->vq, 608);
 		if (f->vq.broken) {
 			vc.avail_base = virtq_stop(&f->vq);
 			vc.used_base = vc.avail_base;

@@ -182,6 +182,28 @@ BOTH(available_chains_are_counted_without_taking_them)
 	teardown(f);
 }
 
+BOTH(looking_ahead_takes_nothing)
+{
+	struct fixture *f = setup_plain(packed);
+	const uint32_t room = 608;
+	const struct fake_desc outside = {.addr = UINT64_MAX - 607, .len = 608, .flags = WRITE};
+
+	virtq_prefetch_next(&f->vq, room);
+	int id = fake_guest_send(f->g, 0, NULL, 0, &room, 1);
+
+	virtq_prefetch_next(&f->vq, room);
+	cr_assert_eq(f->vq.stats.nb_chains, 0);
+	cr_assert_eq(pop(f), 1);
+	cr_assert_eq(f->chains[0]->id, id);
+	virtq_push(&f->vq, f->chains[0], 0);
+	fake_guest_raw(f->g, 0, 3, &outside, 1);
+	virtq_prefetch_next(&f->vq, room);
+	cr_assert_eq(f->vq.stats.nb_bad_chain, 0);
+	cr_assert_eq(pop(f), 0);
+	cr_assert_eq(f->vq.stats.nb_bad_chain, 1);
+	teardown(f);
+}
+
 BOTH(nothing_is_visible_before_the_flush)
 {
 	struct fixture *f = setup_plain(packed);

@@ -12,8 +12,6 @@
 #ifndef VMEDIA_BENCH_LATENCY_H
 #define VMEDIA_BENCH_LATENCY_H
 
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,9 +19,9 @@
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/figures.h"
+#include "core/target.h"
 #include "driver/driver.h"
-#include "echo/echo.h"
-#include "floor/floor.h"
+#include "echo/partner.h"
 #include "linux/virtio_media.h"
 #include "stats/hist.h"
 
@@ -32,9 +30,7 @@
 
 struct latency_options {
 	struct cpu_pair cpus;
-	const char *socket_path; /* of a device that runs; NULL: spawn, or echo alone */
-	const char *spawn;       /* path of vmediad; NULL: none */
-	pid_t pid;               /* of the device's process; 0: ask the socket */
+	struct target_options target;
 	bool packed, direct, hugepages;
 	unsigned int runs, slices;
 	uint64_t samples;    /* per shape, side and run */
@@ -57,47 +53,6 @@ enum side {
 
 extern const char *const shape_names[NB_SHAPES];
 extern const char *const side_names[NB_SIDES];
-
-/* ---- partner.c: the thread on the device's CPU; asleep unless told. */
-enum partner_job {
-	PARTNER_FLOOR,
-	PARTNER_COMMANDS,            /* echo */
-	PARTNER_COMMANDS_AND_EVENTS, /* echo, and after each command an event */
-	PARTNER_QUIT
-};
-
-struct partner {
-	pthread_t thread;
-	sem_t go, resting;
-	int cpu;
-	pid_t tid;
-	enum partner_job job;
-	struct floor floor;
-	struct echo_ring commands, events;
-	_Alignas(ECHO_MAX_BYTES) uint8_t event[ECHO_MAX_BYTES]; /* ECHO_EVENT_BYTES are used */
-	_Alignas(FLOOR_APART_BYTES) bool rest;
-};
-
-/* Starts the thread; the rings are those of `drv`. NULL: floor only. */
-int partner_start(struct partner *p, int cpu, const struct driver *drv);
-/* From here on the partner does its job, until rest. */
-void partner_work(struct partner *p, enum partner_job job);
-void partner_rest(struct partner *p);
-void partner_end(struct partner *p);
-
-/* ---- target.c: a process that serves the socket. */
-struct target {
-	pid_t pid, child; /* child: ours, or 0 */
-	int fd;           /* connected; whoever takes it sets -1 */
-	char folder[32];  /* of the child's socket and output; "": none */
-};
-
-/* Connects to --socket, or starts vmediad and connects to that. Says on stderr what went wrong. */
-int target_start(struct target *t, const struct latency_options *o);
-/* All threads of it have stopped when this returns. */
-int target_stop(const struct target *t);
-void target_continue(const struct target *t);
-void target_end(struct target *t);
 
 /* ---- subject.c: what is asked, echo and device alike. */
 struct subject {

@@ -51,13 +51,14 @@ parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'S':
-		o->spawn = arg;
+		o->target.spawn = arg;
 		break;
 	case 's':
-		o->socket_path = arg;
+		o->target.sockets[0] = arg;
+		o->target.nb_sockets = 1;
 		break;
 	case KEY_PID:
-		o->pid = (pid_t)number(state, arg, 2, INT32_MAX);
+		o->target.pid = (pid_t)number(state, arg, 2, INT32_MAX);
 		break;
 	case 'c':
 		if (cpu_pair_parse(arg, &o->cpus) != 0) {
@@ -95,7 +96,7 @@ parse(int key, char *arg, struct argp_state *state)
 		if (o->samples < o->slices) {
 			argp_error(state, "fewer samples than slices");
 		}
-		if (o->assert_ratio > 0 && o->spawn == NULL && o->socket_path == NULL) {
+		if (o->assert_ratio > 0 && !target_is_wanted(&o->target)) {
 			argp_error(state, "--assert needs a device: --spawn or --socket");
 		}
 		break;
@@ -114,9 +115,9 @@ set_up(struct latency *l)
 {
 	int ret = 0;
 
-	l->has_device = l->o.spawn != NULL || l->o.socket_path != NULL;
+	l->has_device = target_is_wanted(&l->o.target);
 	if (l->has_device) {
-		ret = target_start(&l->target, &l->o);
+		ret = target_start(&l->target, &l->o.target);
 	}
 	/* Not before: a child would inherit it. */
 	if (ret == 0) {
@@ -196,14 +197,17 @@ main(int argc, char **argv)
 	static struct latency l;
 	int ret;
 
-	l.o = (struct latency_options){
-		.cpus = {-1, -1}, .runs = 5, .slices = 20, .samples = 100000};
-	l.target.fd = -1;
+	l.o = (struct latency_options){.cpus = {-1, -1},
+		.runs = 5,
+		.slices = 20,
+		.samples = 100000,
+		.target = {.nb_devices = 1, .device = "backend=null,role=capture"}};
 	argp_parse(&argp, argc, argv, 0, NULL, &l.o);
 	if (l.o.cpus.driver < 0 && cpu_pair_default(&l.o.cpus) != 0) {
 		fprintf(stderr, "vmedia-latency needs two CPUs\n");
 		return 77;
 	}
+	l.o.target.cpu = l.o.cpus.device;
 	environment_read(&l.env, &l.o.cpus);
 	environment_print(&l.env);
 	ret = set_up(&l);

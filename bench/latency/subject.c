@@ -86,8 +86,8 @@ subject_device(struct subject *s, struct target *target, const struct latency_op
 
 	memset(s, 0, sizeof(*s));
 	configure(&config, o);
-	config.socket_fd = target->fd;
-	target->fd = -1;
+	config.socket_fd = target->fds[0];
+	target->fds[0] = -1;
 	ret = driver_connect(&config, &s->drv);
 	if (ret != 0) {
 		return complain("connect", ret);
@@ -111,11 +111,11 @@ open_echo(struct subject *s, struct partner *p)
 	} answer = {.resp = {.session_id = 1}};
 	int ret;
 
-	p->commands.fixed = answer.bytes;
+	p->commands[0].fixed = answer.bytes;
 	partner_work(p, PARTNER_COMMANDS);
 	ret = driver_open(s->drv, &s->session);
 	partner_rest(p);
-	p->commands.fixed = NULL;
+	p->commands[0].fixed = NULL;
 	return ret;
 }
 
@@ -136,7 +136,7 @@ subject_echo(struct subject *s, struct partner *p, const struct latency_options 
 	}
 	ret = driver_create_local(&config, &s->drv);
 	if (ret == 0) {
-		ret = partner_start(p, o->cpus.device, s->drv);
+		ret = partner_start(p, o->cpus.device, &s->drv, 1);
 	}
 	if (ret == 0) {
 		ret = open_echo(s, p);

@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* HOT: the loop that devices are compared with. */
 #include <errno.h>
+#include <linux/videodev2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "latency/latency.h"
+#include "core/cpu.h"
+#include "echo/partner.h"
+#include "linux/virtio_media.h"
+
+/* One look at each ring. */
+static void
+serve_all(struct partner *p, bool events)
+{
+	for (unsigned int i = 0; i < p->nb_rings; i++) {
+		if (echo_serve(&p->commands[i]) && events && !echo_event(&p->events[i], p->event)) {
+			fprintf(stderr, "echo: the driver posted no event buffer\n");
+			abort();
+		}
+	}
+}
 
 static void
 serve(struct partner *p, bool events)
 {
 	while (likely(!__atomic_load_n(&p->rest, __ATOMIC_ACQUIRE))) {
-		if (echo_serve(&p->commands) && events && !echo_event(&p->events, p->event)) {
-			fprintf(stderr, "echo: the driver posted no event buffer\n");
-			abort();
-		}
+		serve_all(p, events);
 	}
 }
 
@@ -54,17 +66,35 @@ wait_resting(struct partner *p)
 	}
 }
 
+static int
+rings_init(struct partner *p, struct driver *const *drvs, unsigned int nb)
+{
+	int ret = 0;
+
+	p->commands = calloc(nb, sizeof(p->commands[0]));
+	p->events = calloc(nb, sizeof(p->events[0]));
+	if (nb > 0 && (p->commands == NULL || p->events == NULL)) {
+		return -ENOMEM;
+	}
+	for (; p->nb_rings < nb && ret == 0; p->nb_rings++) {
+		ret = echo_ring_init(
+			&p->commands[p->nb_rings], drvs[p->nb_rings], DRIVER_QUEUE_COMMAND);
+		if (ret == 0) {
+			ret = echo_ring_init(
+				&p->events[p->nb_rings], drvs[p->nb_rings], DRIVER_QUEUE_EVENT);
+		}
+	}
+	return ret;
+}
+
 int
-partner_start(struct partner *p, int cpu, const struct driver *drv)
+partner_start(struct partner *p, int cpu, struct driver *const *drvs, unsigned int nb)
 {
 	struct virtio_media_event_dqbuf event = {
 		.hdr = {.event = VIRTIO_MEDIA_EVT_DQBUF, .session_id = 1},
 		.buffer = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP}};
-	int ret = echo_ring_init(&p->commands, drv, DRIVER_QUEUE_COMMAND);
+	int ret = rings_init(p, drvs, nb);
 
-	if (ret == 0) {
-		ret = echo_ring_init(&p->events, drv, DRIVER_QUEUE_EVENT);
-	}
 	if (ret != 0) {
 		return ret;
 	}
@@ -108,6 +138,12 @@ partner_end(struct partner *p)
 		pthread_join(p->thread, NULL);
 		p->tid = 0;
 	}
-	echo_ring_fini(&p->commands);
-	echo_ring_fini(&p->events);
+	for (unsigned int i = 0; i < p->nb_rings; i++) {
+		echo_ring_fini(&p->commands[i]);
+		echo_ring_fini(&p->events[i]);
+	}
+	free(p->commands);
+	free(p->events);
+	p->nb_rings = 0;
+	p->commands = p->events = NULL;
 }

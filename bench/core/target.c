@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
-#include "latency/latency.h"
+#include "core/target.h"
 
 #define START_MS 20000 /* hugepages of many devices are zeroed first */
 #define STOP_MS  5000
@@ -78,22 +78,34 @@ connect_to(const char *path)
 }
 
 static void
-exec_child(const char *program, const char *folder, int cpu)
+exec_child(const struct target_options *o, const char *folder)
 {
-	char log[64], device[128], cpus[16];
+	char log[64], cpus[16];
+	const char **argv = calloc(2 * o->nb_devices + 6, sizeof(*argv));
+	unsigned int n = 0;
 	int fd;
 
 	snprintf(log, sizeof(log), "%s/log", folder);
-	snprintf(device, sizeof(device), "socket=%s/socket,backend=null,role=capture", folder);
-	snprintf(cpus, sizeof(cpus), "%d", cpu);
+	snprintf(cpus, sizeof(cpus), "%d", o->cpu);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd >= 0) {
 		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
 	}
-	execl(program, program, "--cpus", cpus, "--idle", "poll", "--device", device, (char *)NULL);
-	fprintf(stderr, "%s: %s\n", program, strerror(errno));
+	argv[n++] = o->spawn;
+	argv[n++] = "--cpus";
+	argv[n++] = cpus;
+	argv[n++] = "--idle=poll";
+	for (unsigned int i = 0; i < o->nb_devices; i++) {
+		char *device = malloc(256);
+
+		snprintf(device, 256, "socket=%s/socket%u,%s", folder, i, o->device);
+		argv[n++] = "--device";
+		argv[n++] = device;
+	}
+	execv(o->spawn, (char *const *)(uintptr_t)argv);
+	fprintf(stderr, "%s: %s\n", o->spawn, strerror(errno));
 	_exit(127);
 }
 
@@ -113,26 +125,17 @@ show_log(const struct target *t)
 	}
 }
 
+/* Sockets appear when the process is ready. */
 static int
-spawn(struct target *t, const struct latency_options *o)
+connect_child(struct target *t, const struct target_options *o, unsigned int index)
 {
 	char path[64];
 	int status;
 
-	snprintf(t->folder, sizeof(t->folder), "/tmp/vmedia-latency.XXXXXX");
-	if (mkdtemp(t->folder) == NULL) {
-		t->folder[0] = '\0';
-		return -errno;
-	}
-	snprintf(path, sizeof(path), "%s/socket", t->folder);
-	t->child = fork();
-	if (t->child == 0) {
-		exec_child(o->spawn, t->folder, o->cpus.device);
-	}
-	t->pid = t->child;
+	snprintf(path, sizeof(path), "%s/socket%u", t->folder, index);
 	for (int ms = 0; ms < START_MS; ms += 10) {
-		t->fd = connect_to(path);
-		if (t->fd >= 0) {
+		t->fds[index] = connect_to(path);
+		if (t->fds[index] >= 0) {
 			return 0;
 		}
 		if (waitpid(t->child, &status, WNOHANG) == t->child) {
@@ -148,33 +151,73 @@ spawn(struct target *t, const struct latency_options *o)
 	return -ETIMEDOUT;
 }
 
-int
-target_start(struct target *t, const struct latency_options *o)
+static int
+spawn(struct target *t, const struct target_options *o)
+{
+	int ret = 0;
+
+	snprintf(t->folder, sizeof(t->folder), "/tmp/vmedia-bench.XXXXXX");
+	if (mkdtemp(t->folder) == NULL) {
+		t->folder[0] = '\0';
+		return -errno;
+	}
+	t->child = fork();
+	if (t->child == 0) {
+		exec_child(o, t->folder);
+	}
+	t->pid = t->child;
+	for (unsigned int i = 0; i < t->nb && ret == 0; i++) {
+		ret = connect_child(t, o, i);
+	}
+	return ret;
+}
+
+static int
+connect_running(struct target *t, const struct target_options *o)
 {
 	struct ucred peer;
 	socklen_t bytes = sizeof(peer);
-	int ret;
 
-	*t = (struct target){.fd = -1};
-	guard();
-	if (o->spawn != NULL) {
-		return spawn(t, o);
-	}
-	t->fd = connect_to(o->socket_path);
-	if (t->fd < 0) {
-		fprintf(stderr, "%s: %s\n", o->socket_path, strerror(-t->fd));
-		return t->fd;
+	for (unsigned int i = 0; i < t->nb; i++) {
+		t->fds[i] = connect_to(o->sockets[i]);
+		if (t->fds[i] < 0) {
+			fprintf(stderr, "%s: %s\n", o->sockets[i], strerror(-t->fds[i]));
+			return t->fds[i];
+		}
 	}
 	t->pid = o->pid;
-	if (t->pid == 0 && getsockopt(t->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0) {
+	if (t->pid == 0 && getsockopt(t->fds[0], SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0) {
 		t->pid = peer.pid;
 	}
-	ret = t->pid > 1 && kill(t->pid, 0) == 0 ? 0 : -EPERM;
-	if (ret != 0) {
-		fprintf(stderr, "process %d cannot be stopped between slices; is --pid right?\n",
-			(int)t->pid);
+	if (t->pid > 1 && kill(t->pid, 0) == 0) {
+		return 0;
 	}
-	return ret;
+	fprintf(stderr, "process %d cannot be stopped between slices; is --pid right?\n",
+		(int)t->pid);
+	return -EPERM;
+}
+
+bool
+target_is_wanted(const struct target_options *o)
+{
+	return o->spawn != NULL || o->nb_sockets > 0;
+}
+
+int
+target_start(struct target *t, const struct target_options *o)
+{
+	memset(t, 0, sizeof(*t));
+	t->nb = o->spawn != NULL ? o->nb_devices : o->nb_sockets;
+	t->fds = malloc(t->nb * sizeof(t->fds[0]));
+	if (t->fds == NULL) {
+		t->nb = 0;
+		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < t->nb; i++) {
+		t->fds[i] = -1;
+	}
+	guard();
+	return o->spawn != NULL ? spawn(t, o) : connect_running(t, o);
 }
 
 /* 'T' in /proc/PID/task/TID/stat. */
@@ -269,17 +312,23 @@ target_end(struct target *t)
 
 	release();
 	stopped_pid = 0;
-	if (t->fd >= 0) {
-		close(t->fd);
+	for (unsigned int i = 0; i < t->nb; i++) {
+		if (t->fds[i] >= 0) {
+			close(t->fds[i]);
+		}
 	}
+	free(t->fds);
 	if (t->child > 0) {
 		end_child(t);
 	}
 	if (t->folder[0] != '\0') {
 		snprintf(path, sizeof(path), "%s/log", t->folder);
 		unlink(path);
-		snprintf(path, sizeof(path), "%s/socket", t->folder);
-		unlink(path);
+		for (unsigned int i = 0; i < t->nb; i++) {
+			snprintf(path, sizeof(path), "%s/socket%u", t->folder, i);
+			unlink(path);
+		}
 		rmdir(t->folder);
 	}
+	*t = (struct target){.folder = ""};
 }

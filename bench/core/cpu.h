@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The two CPUs of a measurement. Control path; any thread. */
+/* The two CPUs of a measurement, and what programs exit with. Control path; any thread. */
 #ifndef VMEDIA_BENCH_CPU_H
 #define VMEDIA_BENCH_CPU_H
+
+#define EXIT_USAGE   2  /* wrong options */
+#define EXIT_SKIPPED 77 /* not possible on this machine */
 
 struct cpu_pair {
 	int driver; /* who asks: the guest's side */

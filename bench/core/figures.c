@@ -9,8 +9,8 @@
 #include <json.h>
 #endif
 
-const double figures_percents[FIGURES_NB] = {50, 90, 99, 99.9};
-const char *const figures_names[FIGURES_NB] = {"p50", "p90", "p99", "p99.9"};
+const double figures_percents[FIGURES_NB] = {50, 90, 99, 99.9, 99.99};
+const char *const figures_names[FIGURES_NB] = {"p50", "p90", "p99", "p99.9", "p99.99"};
 
 static double
 ticks_to_ns(uint64_t ticks)

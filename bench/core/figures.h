@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is told of a histogram of TSC ticks: count, four percentiles, the maximum. A percentile that
+ * What is told of a histogram of TSC ticks: count, five percentiles, the maximum. A percentile that
  * fewer than 10 samples lie beyond is unknown: "-" in a table, null in JSON.
  */
 #ifndef VMEDIA_BENCH_FIGURES_H
@@ -11,9 +11,9 @@
 
 #include "stats/hist.h"
 
-#define FIGURES_NB 4
+#define FIGURES_NB 5
 
-extern const double figures_percents[FIGURES_NB];   /* 50, 90, 99, 99.9 */
+extern const double figures_percents[FIGURES_NB];   /* 50, 90, 99, 99.9, 99.99 */
 extern const char *const figures_names[FIGURES_NB]; /* "p50" ... */
 
 struct figures {

@@ -42,7 +42,7 @@ parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		if (cpu_pair_parse(arg, &o->cpus) != 0) {
-			exit(2);
+			exit(EXIT_USAGE);
 		}
 		return 0;
 	case 'n':
@@ -110,10 +110,11 @@ main(int argc, char **argv)
 	pthread_t thread;
 	int ret;
 
+	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (o.cpus.driver < 0 && cpu_pair_default(&o.cpus) != 0) {
 		fprintf(stderr, "vmedia-floor needs two CPUs\n");
-		return 77;
+		return EXIT_SKIPPED;
 	}
 	ret = cpu_pin(o.cpus.driver);
 	if (ret == 0) {

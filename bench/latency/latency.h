@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/chain.h"
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/figures.h"
@@ -58,11 +59,8 @@ extern const char *const side_names[NB_SIDES];
 struct subject {
 	struct driver *drv;
 	struct driver_session *session;
-	struct driver_raw *raw[2]; /* G_CTRL, QBUF */
-	struct driver_raw_shape shapes[2];
-	struct virtio_media_cmd_ioctl cmd[2];
-	uint8_t payload[2][sizeof(struct v4l2_buffer)];
-	bool checked; /* the answers have a status, and it must be 0 */
+	struct chain chains[2]; /* G_CTRL, QBUF */
+	bool checked;           /* the answers have a status, and it must be 0 */
 };
 
 /* A device: connects, opens, has one buffer and streams. Takes target->fd. */

@@ -62,7 +62,7 @@ parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'c':
 		if (cpu_pair_parse(arg, &o->cpus) != 0) {
-			exit(2);
+			exit(EXIT_USAGE);
 		}
 		break;
 	case 'p':
@@ -202,10 +202,11 @@ main(int argc, char **argv)
 		.slices = 20,
 		.samples = 100000,
 		.target = {.nb_devices = 1, .device = "backend=null,role=capture"}};
+	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &l.o);
 	if (l.o.cpus.driver < 0 && cpu_pair_default(&l.o.cpus) != 0) {
 		fprintf(stderr, "vmedia-latency needs two CPUs\n");
-		return 77;
+		return EXIT_SKIPPED;
 	}
 	l.o.target.cpu = l.o.cpus.device;
 	environment_read(&l.env, &l.o.cpus);

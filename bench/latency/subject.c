@@ -39,21 +39,16 @@ prepare(struct subject *s)
 	const struct v4l2_control control = {.id = V4L2_CID_BRIGHTNESS};
 	const struct v4l2_buffer buffer = {
 		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+	const void *args[2] = {&control, &buffer};
 
-	memcpy(s->payload[SHAPE_G_CTRL], &control, sizeof(control));
-	memcpy(s->payload[SHAPE_QBUF], &buffer, sizeof(buffer));
 	for (unsigned int i = 0; i < 2; i++) {
-		int ret = driver_raw_shape_ioctl(requests[i], &s->shapes[i]);
+		int ret = chain_prepare(&s->chains[i], s->drv, s->session, requests[i], args[i]);
 
-		s->cmd[i].hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL;
-		s->cmd[i].session_id = driver_session_id(s->session);
-		s->cmd[i].code = _IOC_NR(requests[i]);
-		if (ret == 0) {
-			ret = driver_raw_prepare(s->drv, &s->shapes[i], &s->raw[i]);
-		}
 		if (ret != 0) {
 			return complain("chain", ret);
 		}
+		s->chains[i].name = shape_names[i];
+		s->chains[i].checked = s->checked;
 	}
 	return 0;
 }
@@ -148,9 +143,7 @@ void
 subject_end(struct subject *s)
 {
 	for (unsigned int i = 0; i < 2; i++) {
-		if (s->raw[i] != NULL) {
-			driver_raw_release(s->raw[i]);
-		}
+		chain_release(&s->chains[i]);
 	}
 	if (s->drv != NULL) {
 		driver_disconnect(s->drv);
@@ -158,39 +151,16 @@ subject_end(struct subject *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* Written anew each time, as a driver does: the answer has overwritten the payload. */
-static inline void
-fill(const struct subject *s, unsigned int i)
-{
-	const struct driver_raw_piece *pieces = s->shapes[i].pieces;
-	uint8_t *buffer = driver_raw_buffer(s->raw[i]);
-
-	memcpy(buffer + pieces[0].offset_bytes, &s->cmd[i], sizeof(s->cmd[i]));
-	memcpy(buffer + pieces[1].offset_bytes, s->payload[i], pieces[1].len_bytes);
-}
-
-/* One round trip and, of a device, its status. */
+/* One round trip. */
 static inline int
-call(const struct subject *s, unsigned int i, struct driver_timing *timing)
+call(const struct chain *c, struct driver_timing *timing)
 {
-	const struct driver_raw_piece *resp = &s->shapes[i].pieces[2];
-	uint32_t used_len, status;
+	uint32_t used_len;
 	int ret;
 
-	fill(s, i);
-	ret = driver_raw_call(s->raw[i], &used_len, timing);
-	if (unlikely(ret != 0)) {
-		return complain(shape_names[i], ret);
-	}
-	memcpy(&status, (uint8_t *)driver_raw_buffer(s->raw[i]) + resp->offset_bytes,
-		sizeof(status));
-	if (unlikely(used_len != resp[0].len_bytes + resp[1].len_bytes ||
-		     (s->checked && status != 0))) {
-		fprintf(stderr, "%s: %" PRIu32 " bytes came back, status %" PRIu32 "\n",
-			shape_names[i], used_len, status);
-		return -EPROTO;
-	}
-	return 0;
+	chain_fill(c);
+	ret = driver_raw_call(c->raw, &used_len, timing);
+	return likely(ret == 0) ? chain_check(c, used_len) : complain(c->name, ret);
 }
 
 int
@@ -200,7 +170,7 @@ subject_ask_g_ctrl(struct subject *s, uint64_t nb, struct hist *ticks)
 	int ret = 0;
 
 	while (nb-- > 0 && ret == 0) {
-		ret = call(s, SHAPE_G_CTRL, &timing);
+		ret = call(&s->chains[SHAPE_G_CTRL], &timing);
 		hist_record(ticks, timing.seen_tsc - timing.submit_tsc);
 	}
 	return ret;
@@ -240,7 +210,7 @@ subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct hist 
 
 	while (nb-- > 0 && ret == 0) {
 		nb_seen = driver_raw_events(s->drv, &seen_tsc);
-		ret = call(s, SHAPE_QBUF, &timing);
+		ret = call(&s->chains[SHAPE_QBUF], &timing);
 		if (likely(ret == 0)) {
 			ret = wait_event(s, nb_seen, &seen_tsc);
 		}

@@ -46,6 +46,12 @@ enum shape {
 	NB_SHAPES
 };
 
+enum mapping_kind {
+	MAPPING_MMAP,
+	MAPPING_MUNMAP,
+	NB_MAPPINGS
+};
+
 enum side {
 	SIDE_ECHO,
 	SIDE_DEVICE,
@@ -54,6 +60,7 @@ enum side {
 
 extern const char *const shape_names[NB_SHAPES];
 extern const char *const side_names[NB_SIDES];
+extern const char *const mapping_names[NB_MAPPINGS];
 
 /* ---- subject.c: what is asked, echo and device alike. */
 struct subject {
@@ -74,9 +81,21 @@ void subject_end(struct subject *s);
 int subject_ask_g_ctrl(struct subject *s, uint64_t nb, struct hist *ticks);
 int subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct hist *dqbuf);
 
+/* ---- mapping.c: MMAP and MUNMAP of a buffer that is mapped already. */
+struct mapping {
+	struct driver_raw *mmap, *munmap;
+	struct virtio_media_cmd_mmap cmd;
+};
+
+/* After subject_device(), of the same session. 0 or negative errno. */
+int mapping_prepare(struct mapping *m, struct driver *drv, struct driver_session *session);
+void mapping_release(struct mapping *m);
+/* `nb` of each, in turns. */
+int mapping_ask(struct mapping *m, uint64_t nb, struct hist *mmap, struct hist *munmap);
+
 /* ---- run.c */
 struct run {
-	struct figures floor, figures[NB_SIDES][NB_SHAPES];
+	struct figures floor, figures[NB_SIDES][NB_SHAPES], mappings[NB_MAPPINGS];
 	double ratio[NB_SHAPES];     /* p50 device / p50 echo; 0: unknown */
 	double paired[NB_SHAPES];    /* median over the slices of the same ratio within one slice:
 	                              * also right when the CPUs moved in the middle of a run */
@@ -96,6 +115,7 @@ struct latency {
 	struct target target;
 	struct partner partner;
 	struct subject echo, device;
+	struct mapping mapping; /* of the device */
 	bool has_device;
 	unsigned int nb_runs;
 	struct run runs[LATENCY_MAX_RUNS];
@@ -110,6 +130,8 @@ double median_of(double *values, unsigned int nb);
 void report_run(const struct latency *l, unsigned int index);
 /* Median over the runs of p50 by p50; 0: unknown. */
 double report_median(const struct latency *l, enum shape shape);
+/* The same of p50 of MMAP or MUNMAP by p50 of G_CTRL. */
+double report_median_mapping(const struct latency *l, enum mapping_kind kind);
 void report_end(const struct latency *l);
 int report_json(const struct latency *l);
 

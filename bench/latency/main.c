@@ -126,6 +126,9 @@ set_up(struct latency *l)
 	if (ret == 0 && l->has_device) {
 		ret = subject_device(&l->device, &l->target, &l->o);
 		if (ret == 0) {
+			ret = mapping_prepare(&l->mapping, l->device.drv, l->device.session);
+		}
+		if (ret == 0) {
 			ret = target_stop(&l->target);
 		}
 	}
@@ -163,6 +166,7 @@ tear_down(struct latency *l)
 		if (l->target.pid > 0) {
 			target_continue(&l->target);
 		}
+		mapping_release(&l->mapping);
 		subject_end(&l->device);
 		target_end(&l->target);
 	}

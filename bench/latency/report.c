@@ -30,6 +30,10 @@ report_run(const struct latency *l, unsigned int index)
 	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
 		print_shape(l, run, shape);
 	}
+	for (unsigned int i = 0; l->has_device && i < NB_MAPPINGS; i++) {
+		snprintf(label, sizeof(label), "%s device", mapping_names[i]);
+		figures_print(stdout, label, &run->mappings[i]);
+	}
 	if (l->has_device) {
 		printf("  p50 device / echo: G_CTRL %.2f, QBUF %.2f, DQBUF %.2f; "
 		       "p50 device / floor: G_CTRL %.1f\n",
@@ -63,6 +67,33 @@ report_median(const struct latency *l, enum shape shape)
 	return median_of(ratios, nb);
 }
 
+static double
+mapping_ratio(const struct run *run, enum mapping_kind kind)
+{
+	return figures_ratio(&run->mappings[kind], &run->figures[SIDE_DEVICE][SHAPE_G_CTRL]);
+}
+
+double
+report_median_mapping(const struct latency *l, enum mapping_kind kind)
+{
+	double ratios[LATENCY_MAX_RUNS];
+
+	for (unsigned int i = 0; i < l->nb_runs; i++) {
+		ratios[i] = mapping_ratio(&l->runs[i], kind);
+	}
+	return median_of(ratios, l->nb_runs);
+}
+
+static void
+print_mapping_ratios(const struct latency *l, enum mapping_kind kind)
+{
+	printf("  %-6s p50 device / G_CTRL device:", mapping_names[kind]);
+	for (unsigned int i = 0; i < l->nb_runs; i++) {
+		printf(" %.2f%s", mapping_ratio(&l->runs[i], kind), l->runs[i].moved ? "*" : "");
+	}
+	printf("  median %.2f\n", report_median_mapping(l, kind));
+}
+
 void
 report_end(const struct latency *l)
 {
@@ -80,6 +111,9 @@ report_end(const struct latency *l)
 			printf(" %.2f%s", l->runs[i].ratio[shape], l->runs[i].moved ? "*" : "");
 		}
 		printf("  median %.2f\n", report_median(l, shape));
+	}
+	for (unsigned int i = 0; l->has_device && i < NB_MAPPINGS; i++) {
+		print_mapping_ratios(l, i);
 	}
 	if (l->has_device && nb_moved > 0) {
 		printf("  * the CPUs moved during this run: its median of the slices says more\n");

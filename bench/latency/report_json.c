@@ -38,6 +38,9 @@ run_json(const struct latency *l, const struct run *run)
 	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
 		json_object_object_add(o, shape_names[shape], shape_json(l, run, shape));
 	}
+	for (unsigned int i = 0; l->has_device && i < NB_MAPPINGS; i++) {
+		json_object_object_add(o, mapping_names[i], figures_json(&run->mappings[i]));
+	}
 	add_number(o, "floor_slice_p50_min_ns", run->floor_min);
 	add_number(o, "floor_slice_p50_max_ns", run->floor_max);
 	add_number(o, "run_ms", run->run_ms);
@@ -73,6 +76,11 @@ report_json(const struct latency *l)
 		add_number(medians, shape_names[shape], report_median(l, shape));
 	}
 	json_object_object_add(top, "median_p50_device_to_echo", medians);
+	medians = json_object_new_object();
+	for (unsigned int i = 0; l->has_device && i < NB_MAPPINGS; i++) {
+		add_number(medians, mapping_names[i], report_median_mapping(l, i));
+	}
+	json_object_object_add(top, "median_p50_to_G_CTRL", medians);
 	ret = json_object_to_file_ext(l->o.json, top, JSON_C_TO_STRING_PRETTY);
 	json_object_put(top);
 	if (ret != 0) {

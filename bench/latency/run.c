@@ -17,9 +17,11 @@
 
 const char *const shape_names[NB_SHAPES] = {"G_CTRL", "QBUF", "DQBUF"};
 const char *const side_names[NB_SIDES] = {"echo", "device"};
+const char *const mapping_names[NB_MAPPINGS] = {"MMAP", "MUNMAP"};
 
 static struct hist floor_ticks, ticks[NB_SIDES][NB_SHAPES], ignored;
 static struct hist slice_floor_ticks, slice_ticks[NB_SIDES][NB_SHAPES];
+static struct hist mapping_ticks[NB_MAPPINGS];
 static double slice_ratios[NB_SHAPES][LATENCY_MAX_SLICES];
 
 static void
@@ -81,6 +83,13 @@ measure_device(struct latency *l, struct run *run, uint64_t nb)
 	}
 	if (ret == 0) {
 		ret = subject_ask_qbuf(&l->device, nb, &to[SHAPE_QBUF], &to[SHAPE_DQBUF]);
+	}
+	if (ret == 0) {
+		ret = mapping_ask(&l->mapping, WARM_UP, &ignored, &ignored);
+	}
+	if (ret == 0) {
+		ret = mapping_ask(&l->mapping, nb, &mapping_ticks[MAPPING_MMAP],
+			&mapping_ticks[MAPPING_MUNMAP]);
 	}
 	run->device_ms += (double)(clock_monotonic_ns() - begin_ns) / NS_PER_MS;
 	return ret != 0 ? ret : target_stop(&l->target);
@@ -203,6 +212,9 @@ run_measure(struct latency *l, struct run *run)
 	for (unsigned int i = 0; i < NB_SIDES * NB_SHAPES; i++) {
 		hist_reset(&ticks[i / NB_SHAPES][i % NB_SHAPES]);
 	}
+	for (unsigned int i = 0; i < NB_MAPPINGS; i++) {
+		hist_reset(&mapping_ticks[i]);
+	}
 	read_all(l, &begin);
 	for (unsigned int i = 0; i < l->o.slices && ret == 0; i++) {
 		ret = measure_slice(l, run, i, nb);
@@ -213,6 +225,9 @@ run_measure(struct latency *l, struct run *run)
 	}
 	judge(l, run, &end, &begin);
 	figures_take(&run->floor, &floor_ticks);
+	for (unsigned int i = 0; i < NB_MAPPINGS; i++) {
+		figures_take(&run->mappings[i], &mapping_ticks[i]);
+	}
 	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
 		for (unsigned int side = 0; side < NB_SIDES; side++) {
 			figures_take(&run->figures[side][shape], &ticks[side][shape]);

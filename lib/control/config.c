@@ -7,6 +7,7 @@
 #include "control/config.h"
 
 static const char *const idle_names[] = {"poll", "adaptive", "interrupt", NULL};
+static const char *const compat_names[] = {"auto", "current", "legacy", "all", NULL};
 static const char *const page_names[] = {"auto", "4k", "2m", "1g", NULL};
 
 #define PROCESS(field) offsetof(struct config, field)
@@ -42,6 +43,8 @@ const struct vmedia_option config_device_options[] = {
 		10, 4000, NULL, "2000"},
 	{"sessions", "most sessions open at once", VMEDIA_OPTION_U32, DEVICE(max_sessions), 1,
 		65536, NULL, "256"},
+	{"compat", "front-ends to please: see vmediad.md", VMEDIA_OPTION_CHOICE, DEVICE(compat), 0,
+		0, compat_names, "auto"},
 	{"arena-no-access", "test: map the arena PROT_NONE in vmediad", VMEDIA_OPTION_BOOL,
 		DEVICE(arena_no_access), 0, 0, NULL, "no"},
 	{NULL},

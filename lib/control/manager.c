@@ -104,7 +104,8 @@ plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 		.transport = &vhost_user_ops,
 		/* an inherited socket stands for its path */
 		.transport_config = {.path = listen_fd < 0 ? d->socket : NULL,
-			.listen_fd = listen_fd},
+			.listen_fd = listen_fd,
+			.compat = (enum transport_compat)d->compat},
 	};
 	if (d->socket == NULL && listen_fd < 0) {
 		log_err(&log_control,

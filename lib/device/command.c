@@ -134,6 +134,9 @@ request_park(
 	unlink_request(request);
 	request->state = state;
 	request->deadline_tsc = clock_tsc() + length_tsc;
+	if (unlikely(device->stopping)) {
+		request->deadline_tsc = MIN(request->deadline_tsc, device->stop_tsc);
+	}
 	TAILQ_INSERT_TAIL(list_of(request), request, link);
 	device->nb_deferred++;
 	device->next_deadline_tsc = MIN(device->next_deadline_tsc, request->deadline_tsc);

@@ -183,6 +183,7 @@ struct vmedia_device {
 	struct poller poller;
 	bool running; /* not quiesced */
 	bool quiescing;
+	bool stopping; /* quiescing until no command is left, at the latest at stop_tsc */
 	const struct vmedia_backend_ops *backend;
 	uint64_t backend_due_tsc;   /* next backend poll */
 	uint64_t next_deadline_tsc; /* earliest of deferred, window and draining requests */
@@ -242,6 +243,7 @@ struct vmedia_device {
 	uint32_t nb_offloaded; /* jobs under way */
 	void (*quiesced)(void *arg);
 	void *quiesced_arg;
+	enum transport_quiesce quiesce_why;
 	struct reactor_msg quiesce_msg;
 	struct reactor_msg resume_msg;
 	struct reactor_msg window_msg;
@@ -260,6 +262,7 @@ struct vmedia_device {
 	struct device_quota quota;
 	uint64_t deadline_tsc; /* length */
 	uint64_t drain_tsc;    /* length */
+	uint64_t stop_tsc;     /* while stopping */
 	uint32_t index;
 	struct vmedia_request *requests;
 	struct log_ratelimit guest_faults;
@@ -273,7 +276,7 @@ struct vmedia_device {
 static inline bool
 device_may_answer(const struct vmedia_device *device)
 {
-	return device->running && device->vqs[DEVICE_COMMANDQ].started;
+	return (device->running || device->stopping) && device->vqs[DEVICE_COMMANDQ].started;
 }
 
 /* ---- command.c */
@@ -296,6 +299,8 @@ void request_drop(struct vmedia_request *request);
 /* ---- request.c */
 /* Answers what is past its deadline: draining requests with 0, others with -EIO. */
 void request_expire(struct vmedia_device *device, uint64_t now_tsc);
+/* Rings stop: what is under way is to be answered by device->stop_tsc. */
+void request_hurry_all(struct vmedia_device *device);
 /* Reset: nobody waits for any answer any more. */
 void request_drop_all(struct vmedia_device *device);
 /* The guest's memory moves: parked requests are found again in `mem` (NULL: gone). */

@@ -17,12 +17,14 @@ void
 device_quiesce_check(struct vmedia_device *device)
 {
 	if (!device->quiescing || !TAILQ_EMPTY(&device->deferred) ||
-		!TAILQ_EMPTY(&device->draining)) {
+		!TAILQ_EMPTY(&device->draining) ||
+		(device->stopping && !TAILQ_EMPTY(&device->window_waiting))) {
 		return;
 	}
 	answers_publish(device);
 	virtq_notify(&device->vqs[DEVICE_EVENTQ]);
 	device->quiescing = false;
+	device->stopping = false;
 	device->quiesced(device->quiesced_arg);
 }
 
@@ -33,14 +35,21 @@ quiesce_on_reactor(void *arg)
 
 	device->running = false;
 	device->quiescing = true;
+	device->stopping =
+		device->quiesce_why == TRANSPORT_STOP && device->vqs[DEVICE_COMMANDQ].started;
+	if (device->stopping) {
+		device->stop_tsc = clock_tsc() + clock_ns_to_tsc(TRANSPORT_STOP_MS * NSEC_PER_MSEC);
+		request_hurry_all(device);
+	}
 	device_quiesce_check(device);
 }
 
 static void
-on_quiesce(void *arg, void (*done)(void *arg), void *done_arg)
+on_quiesce(void *arg, enum transport_quiesce why, void (*done)(void *arg), void *done_arg)
 {
 	struct vmedia_device *device = arg;
 
+	device->quiesce_why = why;
 	device->quiesced = done;
 	device->quiesced_arg = done_arg;
 	device->quiesce_msg = (struct reactor_msg){.fn = quiesce_on_reactor, .arg = device};

@@ -48,6 +48,25 @@ request_expire(struct vmedia_device *device, uint64_t now_tsc)
 	device_quiesce_check(device);
 }
 
+static void
+hurry_list(const struct vmedia_device *device, struct request_list *list)
+{
+	struct vmedia_request *request;
+
+	TAILQ_FOREACH (request, list, link) {
+		request->deadline_tsc = MIN(request->deadline_tsc, device->stop_tsc);
+	}
+}
+
+void
+request_hurry_all(struct vmedia_device *device)
+{
+	hurry_list(device, &device->deferred);
+	hurry_list(device, &device->draining);
+	hurry_list(device, &device->window_waiting);
+	device->next_deadline_tsc = MIN(device->next_deadline_tsc, device->stop_tsc);
+}
+
 /* All chains are the pool's, so the walk is over the pool. */
 void
 request_drop_all(struct vmedia_device *device)

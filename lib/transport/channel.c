@@ -30,10 +30,26 @@ answer(struct vhost_user *vu, int status)
 static bool
 may_ever_map(const struct vhost_user *vu)
 {
-	uint64_t needed = 1ULL << MSG_F_SHMEM | 1ULL << MSG_F_BACKEND_REQ;
-
 	return vu->state != CONN_IDLE && vu->state != CONN_CLOSE && vu->arena_fd >= 0 &&
-	       (vu->protocol_features & needed) == needed;
+	       frontend_shmem(vu) != SHMEM_NONE;
+}
+
+static void
+make_map(const struct vhost_user *vu, struct message *msg)
+{
+	if (frontend_shmem(vu) == SHMEM_CROSVM) {
+		msg->header.request = MSG_BACKEND_LEGACY_MAP;
+		msg->header.size = sizeof(msg->payload.legacy_map);
+		msg->payload.legacy_map.len = vu->arena_bytes;
+		msg->payload.legacy_map.flags = 3;
+	} else {
+		msg->header.request = MSG_BACKEND_SHMEM_MAP;
+		msg->header.size = sizeof(msg->payload.map);
+		msg->payload.map.len = vu->arena_bytes;
+		msg->payload.map.flags = 1;
+	}
+	msg->nb_fds = 1;
+	msg->fds[0] = vu->arena_fd;
 }
 
 static void
@@ -41,21 +57,16 @@ send_map(struct vhost_user *vu)
 {
 	struct channel *ch = &vu->channel;
 	bool acked = (vu->protocol_features & 1ULL << MSG_F_REPLY_ACK) != 0;
-	struct message msg = {.nb_fds = 1};
+	struct message msg = {0};
 
-	msg.header.request = MSG_BACKEND_SHMEM_MAP;
+	make_map(vu, &msg);
 	msg.header.flags = MESSAGE_VERSION | (acked ? MESSAGE_NEED_REPLY : 0);
-	msg.header.size = sizeof(msg.payload.map);
-	msg.payload.map.len = vu->arena_bytes;
-	msg.payload.map.flags = 1;
-	msg.fds[0] = vu->arena_fd;
-	if (message_send(ch->watch.fd, &msg) !=
-		(int)(MESSAGE_HEADER_BYTES + sizeof(msg.payload.map))) {
+	if (message_send(ch->watch.fd, &msg) != (int)(MESSAGE_HEADER_BYTES + msg.header.size)) {
 		answer(vu, -EIO);
 		return;
 	}
 	ch->window = WINDOW_SENT;
-	if (!acked) {
+	if (!acked && frontend_shmem(vu) != SHMEM_CROSVM) {
 		/* It will never be confirmed; most such front-ends just map it (libkrun). */
 		ch->mapped = true;
 		answer(vu, 0);
@@ -174,7 +185,6 @@ channel_close(struct vhost_user *vu)
 	gateway_unwatch(&ch->watch);
 	message_reader_reset(&ch->reader);
 	ch->nb_stale = 0;
-	ch->gate = false;
 	if (ch->window != WINDOW_IDLE) {
 		answer(vu, -EIO);
 	}

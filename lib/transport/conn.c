@@ -30,6 +30,7 @@ finish(struct vhost_user *vu, int ret)
 			gateway_rearm(&vu->outer, EPOLLIN);
 			return;
 		}
+		msg->header.request = vu->request;
 		message_make_reply(msg, sizeof(msg->payload.u64));
 		msg->payload.u64 = ret == 0 ? 0 : 1;
 	}
@@ -74,11 +75,11 @@ device_is_quiet(void *arg)
 
 /* True when the device is quiet now; else conn_quiet goes on later. */
 static bool
-quiesce(struct vhost_user *vu)
+quiesce(struct vhost_user *vu, enum transport_quiesce why)
 {
 	if (vu->quiet == QUIET_NO) {
 		vu->quiet = QUIET_ASKED;
-		vu->listener->quiesce(vu->device, device_is_quiet, vu);
+		vu->listener->quiesce(vu->device, why, device_is_quiet, vu);
 	}
 	return vu->quiet == QUIET_YES;
 }
@@ -122,11 +123,17 @@ handle_message(struct vhost_user *vu)
 	if (vu->state != CONN_READ) {
 		return;
 	}
+	if (ret == DISPATCH_RESET) {
+		vu->reset_wanted = true;
+		settle(vu);
+		return;
+	}
 	if (ret != DISPATCH_FORWARD) {
 		finish(vu, ret);
 		return;
 	}
-	if ((rings_running(vu) & dispatch_stops(vu)) != 0 && !quiesce(vu)) {
+	if ((rings_running(vu) & dispatch_stops(vu)) != 0 &&
+		!quiesce(vu, dispatch_is_stop(vu) ? TRANSPORT_STOP : TRANSPORT_CHANGE)) {
 		vu->state = CONN_QUIESCE;
 		return;
 	}
@@ -197,10 +204,14 @@ settle(struct vhost_user *vu)
 	int ret = vu->settle_status;
 	bool started;
 
-	if (vu->memory_changed || rings_startable(vu) != 0) {
-		if (!quiesce(vu)) {
+	if (vu->memory_changed || vu->reset_wanted || rings_startable(vu) != 0) {
+		if (!quiesce(vu, vu->reset_wanted ? TRANSPORT_STOP : TRANSPORT_CHANGE)) {
 			vu->state = CONN_SETTLE;
 			return;
+		}
+		if (vu->reset_wanted) {
+			rings_reset(vu);
+			vu->reset_wanted = false;
 		}
 		if (vu->memory_changed) {
 			library_set_detached(&vu->library, !vu->memory_valid);
@@ -226,6 +237,7 @@ close_quiet(struct vhost_user *vu)
 {
 	rings_stop(vu, ~0u);
 	rings_fini(vu);
+	memory_fini(vu);
 	vu->listener->set_memory(vu->device, NULL);
 	vu->listener->reset(vu->device);
 	library_set_detached(&vu->library, true);
@@ -270,7 +282,7 @@ conn_close(struct vhost_user *vu, const char *why)
 	gateway_unwatch(&vu->outer);
 	message_reader_reset(&vu->reader);
 	channel_close(vu);
-	if (quiesce(vu)) {
+	if (quiesce(vu, TRANSPORT_STOP)) {
 		close_quiet(vu);
 	}
 }
@@ -279,12 +291,14 @@ static void
 conn_init(struct vhost_user *vu)
 {
 	vu->need_reply = false;
-	vu->memory_changed = false;
-	vu->memory_valid = false;
 	vu->ever_started = false;
+	vu->reset_wanted = false;
+	vu->negotiated = false;
+	vu->kind = FRONTEND_UNKNOWN;
+	vu->virtio_status = 0;
 	vu->features = 0;
 	vu->protocol_features = 0;
-	vu->table.nb_regions = 0;
+	memory_init(vu);
 	atomic_store(&vu->status_features, 0);
 	atomic_store(&vu->status_protocol_features, 0);
 	rings_init(vu);
@@ -305,7 +319,7 @@ conn_open(struct vhost_user *vu, int fd)
 	vu->state = CONN_READ;
 	atomic_store(&vu->connected, true);
 	atomic_fetch_add(&vu->nb_connections, 1);
-	vu->inner.fd = library_open(&vu->library, vu->id, vu->offered_protocol_features);
+	vu->inner.fd = library_open(&vu->library, vu->id);
 	if (vu->inner.fd < 0) {
 		log_err(&log_transport, "%s: librte_vhost refuses another connection: %s", vu->name,
 			strerror(-vu->inner.fd));

@@ -12,7 +12,8 @@
 #include "base/util.h"
 #include "transport/internal.h"
 
-#define ALL_RINGS ((1u << TRANSPORT_NB_QUEUES) - 1)
+#define ALL_RINGS          ((1u << TRANSPORT_NB_QUEUES) - 1)
+#define LIBRARY_QUEUE_SIZE 256u
 
 static int
 reply_u64(struct vhost_user *vu, uint64_t value)
@@ -31,19 +32,27 @@ get_features(struct vhost_user *vu)
 static int
 get_protocol_features(struct vhost_user *vu)
 {
-	return reply_u64(vu, vu->offered_protocol_features);
+	return reply_u64(vu, frontend_offer(vu));
 }
 
 /* Bits we did not offer are ignored, as a front-end may echo a superset it believes in. */
 static int
 set_protocol_features(struct vhost_user *vu)
 {
+	static const char *const shmem[] = {
+		[SHMEM_NONE] = "no shared memory",
+		[SHMEM_STANDARD] = "shared memory",
+		[SHMEM_CROSVM] = "shared memory as of crosvm 2024",
+	};
 	uint64_t acked = vu->reader.msg.payload.u64;
+	uint64_t offered = frontend_offer(vu);
 
-	vu->protocol_features = acked & vu->offered_protocol_features;
+	vu->protocol_features = acked & offered;
+	vu->negotiated = true;
 	atomic_store(&vu->status_protocol_features, vu->protocol_features);
-	log_info(&log_transport, "%s: protocol features 0x%llx of 0x%llx acked", vu->name,
-		(unsigned long long)acked, (unsigned long long)vu->offered_protocol_features);
+	log_info(&log_transport, "%s: front-end %s, protocol features 0x%llx of 0x%llx, %s",
+		vu->name, frontend_name(vu), (unsigned long long)acked, (unsigned long long)offered,
+		shmem[frontend_shmem(vu)]);
 	return acked == vu->protocol_features ? 0 : -EINVAL;
 }
 
@@ -101,6 +110,45 @@ get_shmem_config(struct vhost_user *vu)
 }
 
 static int
+get_shared_memory_regions(struct vhost_user *vu)
+{
+	struct message_legacy_regions *regions = &vu->reader.msg.payload.legacy_regions;
+
+	memset(regions, 0, sizeof(*regions));
+	regions->nb_regions = 1; /* offered only with an arena */
+	regions->len = vu->arena_bytes;
+	message_make_reply(&vu->reader.msg, sizeof(*regions));
+	return DISPATCH_REPLY;
+}
+
+static int
+reset_device(struct vhost_user *vu)
+{
+	channel_gate(vu, false);
+	return DISPATCH_RESET;
+}
+
+static int
+get_status(struct vhost_user *vu)
+{
+	return reply_u64(vu, vu->virtio_status);
+}
+
+/* QEMU's generic device never says DRIVER_OK, and its media device says 0 at a mere pause. */
+static int
+set_status(struct vhost_user *vu)
+{
+	vu->virtio_status = (uint8_t)vu->reader.msg.payload.u64;
+	return 0;
+}
+
+static int
+get_max_mem_slots(struct vhost_user *vu)
+{
+	return reply_u64(vu, MESSAGE_LIBRARY_REGIONS);
+}
+
+static int
 check_features(struct vhost_user *vu)
 {
 	uint64_t offered = TRANSPORT_FEATURES | (1ULL << MSG_VIRTIO_F_PROTOCOL_FEATURES);
@@ -108,11 +156,10 @@ check_features(struct vhost_user *vu)
 	return (vu->reader.msg.payload.u64 & ~offered) == 0 ? DISPATCH_FORWARD : -EINVAL;
 }
 
+/* 1: nothing for the library to do. */
 static int
-check_mem_table(struct vhost_user *vu)
+forward_unless(int ret)
 {
-	int ret = memory_filter(vu);
-
 	if (ret == 1) {
 		return 0;
 	}
@@ -120,15 +167,43 @@ check_mem_table(struct vhost_user *vu)
 }
 
 static int
+check_mem_table(struct vhost_user *vu)
+{
+	return forward_unless(memory_filter(vu));
+}
+
+static int
+add_mem_reg(struct vhost_user *vu)
+{
+	return forward_unless(memory_add(vu));
+}
+
+static int
+rem_mem_reg(struct vhost_user *vu)
+{
+	return forward_unless(memory_remove(vu));
+}
+
+/* The library allocates by the size, from memory that all devices share, for rings that it never
+ * serves: it hears of a small one. */
+static int
 check_num(struct vhost_user *vu)
 {
-	uint32_t num = vu->reader.msg.payload.state.num;
+	struct message_vring_state *state = &vu->reader.msg.payload.state;
+	uint32_t num = state->num;
 
 	if (num == 0 || num > vu->max_queue_size) {
 		log_warning(&log_transport, "%s: queue size %u, allowed are 1 to %u", vu->name, num,
 			vu->max_queue_size);
 		return -EINVAL;
 	}
+	if (!ring_is_packed(vu) && !is_power_of_2(num)) {
+		log_warning(&log_transport, "%s: queue size %u, a power of two is needed", vu->name,
+			num);
+		return -EINVAL;
+	}
+	vu->rings[state->index].wanted_size = (uint16_t)num;
+	state->num = MIN(num, LIBRARY_QUEUE_SIZE);
 	return DISPATCH_FORWARD;
 }
 
@@ -136,9 +211,7 @@ check_num(struct vhost_user *vu)
 static int
 check_stop(struct vhost_user *vu)
 {
-	const struct message *msg = &vu->reader.msg;
-
-	if (msg->header.request == MSG_GET_VRING_BASE || msg->payload.state.num == 0) {
+	if (dispatch_is_stop(vu)) {
 		channel_gate(vu, false);
 	}
 	return DISPATCH_FORWARD;
@@ -191,10 +264,10 @@ commit_features(struct vhost_user *vu)
 static void
 commit_num(struct vhost_user *vu)
 {
-	const struct message_vring_state *state = &vu->reader.msg.payload.state;
+	struct ring *ring = &vu->rings[vu->reader.msg.payload.state.index];
 
-	vu->rings[state->index].size = (uint16_t)state->num;
-	vu->rings[state->index].num_seen = true;
+	ring->size = ring->wanted_size;
+	ring->num_seen = true;
 }
 
 static void
@@ -301,9 +374,10 @@ struct handler {
 	enum scope scope;
 	int (*look)(struct vhost_user *vu);    /* as dispatch_request; NULL: forward */
 	void (*commit)(struct vhost_user *vu); /* only of forwarded ones; may be NULL */
+	unsigned int feature; /* known only when this protocol feature was acked; 0: always */
 };
 
-/* Further front-ends' requests get a row here and one in message.c. */
+/* Each has a row in message.c, too. */
 static const struct handler handlers[] = {
 	{MSG_GET_FEATURES, SCOPE_NONE, get_features, NULL},
 	{MSG_SET_FEATURES, SCOPE_ALL, check_features, commit_features},
@@ -324,6 +398,14 @@ static const struct handler handlers[] = {
 	{MSG_GET_CONFIG, SCOPE_NONE, get_config, NULL},
 	{MSG_SET_CONFIG, SCOPE_NONE, set_config, NULL},
 	{MSG_GET_SHMEM_CONFIG, SCOPE_NONE, get_shmem_config, NULL},
+	{MSG_RESET_DEVICE, SCOPE_ALL, reset_device, NULL, MSG_F_RESET_DEVICE},
+	{MSG_GET_MAX_MEM_SLOTS, SCOPE_NONE, get_max_mem_slots, NULL, MSG_F_MEM_SLOTS},
+	{MSG_ADD_MEM_REG, SCOPE_ALL, add_mem_reg, NULL, MSG_F_MEM_SLOTS},
+	{MSG_REM_MEM_REG, SCOPE_ALL, rem_mem_reg, NULL, MSG_F_MEM_SLOTS},
+	{MSG_SET_STATUS, SCOPE_NONE, set_status, NULL, MSG_F_STATUS},
+	{MSG_GET_STATUS, SCOPE_NONE, get_status, NULL, MSG_F_STATUS},
+	{MSG_GET_SHARED_MEMORY_REGIONS, SCOPE_NONE, get_shared_memory_regions, NULL,
+		MSG_F_SHMEM_CROSVM},
 };
 
 static const struct handler *
@@ -335,6 +417,13 @@ find_handler(uint32_t request)
 		}
 	}
 	return NULL;
+}
+
+static bool
+is_known(const struct vhost_user *vu, const struct handler *handler)
+{
+	return handler != NULL &&
+	       (handler->feature == 0 || (vu->protocol_features & 1ULL << handler->feature) != 0);
 }
 
 static void
@@ -360,8 +449,10 @@ dispatch_request(struct vhost_user *vu)
 	int ret;
 
 	vu->need_reply = (msg->header.flags & MESSAGE_NEED_REPLY) != 0;
+	vu->request = msg->header.request;
 	vu->settle_status = 0;
-	if (handler == NULL || spec == NULL) {
+	frontend_greet(vu);
+	if (!is_known(vu, handler) || spec == NULL) {
 		log_bad(vu, "not known here");
 		return -ENOTSUP;
 	}
@@ -395,6 +486,20 @@ touched_rings(const struct vhost_user *vu)
 		return 1u << (msg->payload.u64 & MESSAGE_VRING_INDEX);
 	default:
 		return 0;
+	}
+}
+
+bool
+dispatch_is_stop(const struct vhost_user *vu)
+{
+	const struct message *msg = &vu->reader.msg;
+
+	switch (msg->header.request) {
+	case MSG_GET_VRING_BASE:
+	case MSG_RESET_DEVICE:
+		return true;
+	default:
+		return msg->header.request == MSG_SET_VRING_ENABLE && msg->payload.state.num == 0;
 	}
 }
 

@@ -13,11 +13,6 @@
 
 #include "transport/transport.h"
 
-/* Protocol features offered: MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, and SHMEM when
- * the device has an arena (vmm.md R4). */
-#define GATEWAY_PROTOCOL_FEATURES 0x629ULL
-#define GATEWAY_PROTOCOL_SHMEM    (1ULL << 22)
-
 /*
  * Control thread; once per process. Starts the gateway thread and makes its private directory
  * (under /run, else TMPDIR, else /tmp; removed by gateway_stop). 0, -EALREADY or another errno.

@@ -41,6 +41,21 @@ enum conn_state {
 	CONN_CLOSE,   /* front-end or library gone; waiting for the device to be quiet */
 };
 
+/* By its first message; told in the log, and decides what is offered (frontend.c). */
+enum frontend_kind {
+	FRONTEND_UNKNOWN,
+	FRONTEND_QEMU,   /* QEMU or libkrun */
+	FRONTEND_CROSVM, /* crosvm or Cloud Hypervisor */
+	FRONTEND_ALIOTH
+};
+
+/* How the front-end wants shared memory: by what it acked (vmm.md 1.1). */
+enum shmem_flavour {
+	SHMEM_NONE,
+	SHMEM_STANDARD,
+	SHMEM_CROSVM
+};
+
 enum quiet_state {
 	QUIET_NO,
 	QUIET_ASKED,
@@ -60,8 +75,9 @@ struct ring {
 	bool base_given;   /* by the front-end, since the last start */
 	bool call_changed; /* since the last start */
 	uint16_t size;
-	uint16_t base;      /* as given by the front-end or returned by the last stop */
-	uint16_t stop_base; /* as returned by the last stop on this connection */
+	uint16_t wanted_size; /* of the SET_VRING_NUM being handled */
+	uint16_t base;        /* as given by the front-end or returned by the last stop */
+	uint16_t stop_base;   /* as returned by the last stop on this connection */
 	struct message_vring_addr addr;
 	int kickfd; /* owned; -1: none */
 	int callfd;
@@ -104,7 +120,7 @@ struct vhost_user {
 	struct stat arena; /* st_ino and st_dev tell our own fd in a memory table */
 	int arena_fd;      /* not owned; -1: no region */
 	uint64_t arena_bytes;
-	uint64_t offered_protocol_features;
+	enum transport_compat compat;
 	unsigned int id;
 
 	/* gateway thread only */
@@ -118,21 +134,30 @@ struct vhost_user {
 	enum conn_state state;
 	enum quiet_state quiet;
 	bool need_reply;
+	uint32_t request;    /* as it came: a region becomes a table on the way to the library */
 	int settle_status;   /* of the message being handled: 0, errno or DISPATCH_REPLY */
 	bool memory_changed; /* to be told to the device at the next settle */
 	bool memory_valid;   /* the library has a memory table */
 	bool ever_started;   /* a ring ran on this connection */
+	bool reset_wanted;   /* RESET_DEVICE came */
+	bool negotiated;     /* SET_PROTOCOL_FEATURES came: rings wait for ENABLE */
 	bool destroying;
 	uint64_t features;
+	enum frontend_kind kind;
 	uint64_t protocol_features;
-	size_t out_sent;                /* bytes of the reply already written */
-	struct message_mem_table table; /* as forwarded last */
+	uint8_t virtio_status;                  /* as the front-end says; nothing depends on it */
+	size_t out_sent;                        /* bytes of the reply already written */
+	struct message_mem_table table;         /* as forwarded last */
+	int table_fds[MESSAGE_LIBRARY_REGIONS]; /* its files, with MEM_SLOTS only; else -1 */
+	struct message_region left_out[MESSAGE_MAX_REGIONS]; /* of that table */
+	uint32_t nb_left_out;
 	struct guest_mem mem;
 	struct ring rings[TRANSPORT_NB_QUEUES];
 	uint64_t accept_again_ns; /* 0: not waiting */
 	struct log_ratelimit message_log;
 	struct log_ratelimit accept_log;
 	struct log_ratelimit ring_log;
+	struct log_ratelimit memory_log;
 	TAILQ_ENTRY(vhost_user) link;
 
 	/* any thread */
@@ -181,14 +206,23 @@ void conn_open(struct vhost_user *vu, int fd);
 void conn_close(struct vhost_user *vu, const char *why);
 void conn_quiet(struct vhost_user *vu);
 
+/* frontend.c: who is it, and what it is offered. */
+void frontend_greet(struct vhost_user *vu);
+const char *frontend_name(const struct vhost_user *vu);
+uint64_t frontend_offer(const struct vhost_user *vu);
+enum shmem_flavour frontend_shmem(const struct vhost_user *vu);
+
 /* dispatch.c: what each request means. */
 enum dispatch_result {
-	DISPATCH_REPLY = 1,  /* the message has become its own reply */
-	DISPATCH_FORWARD = 2 /* goes to the library */
+	DISPATCH_REPLY = 1,   /* the message has become its own reply */
+	DISPATCH_FORWARD = 2, /* goes to the library */
+	DISPATCH_RESET = 3    /* rings stop and the device is reset, here alone */
 };
 /* Looks at the request in vu->reader: one of the above, or the status of an acknowledgement
  * (0 or a negative errno). */
 int dispatch_request(struct vhost_user *vu);
+/* Whether the front-end stops rings, and not only changes something under them. */
+bool dispatch_is_stop(const struct vhost_user *vu);
 /* Rings (a mask) that must be stopped before the request is forwarded. */
 unsigned int dispatch_stops(const struct vhost_user *vu);
 /* Whether a ring that cannot start is this request's fault; others only made it try again. */
@@ -199,9 +233,14 @@ void dispatch_commit(struct vhost_user *vu);
 void dispatch_refused(struct vhost_user *vu);
 
 /* memory.c */
-/* Leaves our arena out of the table in vu->reader. 0; 1: nothing changes, do not forward; or a
- * negative errno. */
+/* Leaves out of the table in vu->reader what cannot or need not be mapped. 0; 1: nothing changes,
+ * do not forward; or a negative errno. */
 int memory_filter(struct vhost_user *vu);
+/* Makes a whole table of the ADD_MEM_REG or REM_MEM_REG in vu->reader; result as memory_filter. */
+int memory_add(struct vhost_user *vu);
+int memory_remove(struct vhost_user *vu);
+void memory_init(struct vhost_user *vu);
+void memory_fini(struct vhost_user *vu);
 /* After the library's yes: reads its mapping back into vu->mem. */
 void memory_commit(struct vhost_user *vu);
 
@@ -214,6 +253,8 @@ unsigned int rings_startable(const struct vhost_user *vu);
 void rings_stop(struct vhost_user *vu, unsigned int mask);
 /* Resets the device first when the driver is new. 0 or the error of the last ring refused. */
 int rings_start(struct vhost_user *vu);
+/* RESET_DEVICE: as at the start of a connection, but for what was negotiated. */
+void rings_reset(struct vhost_user *vu);
 void rings_init(struct vhost_user *vu);
 void rings_fini(struct vhost_user *vu);
 
@@ -238,7 +279,7 @@ void library_stop(void);
 void library_init(struct library *lib);
 void library_fini(struct library *lib);
 /* Registers a client, lets it connect to us, and returns our end of the inner socket. */
-int library_open(struct library *lib, unsigned int id, uint64_t protocol_features);
+int library_open(struct library *lib, unsigned int id);
 /* Frees everything of the connection in the library, guest memory included. */
 void library_close(struct library *lib);
 /* Whether the device holds memory of the library; it keeps the memory while it does. */

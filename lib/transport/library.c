@@ -122,7 +122,7 @@ listen_inner(struct library *lib, unsigned int id)
 }
 
 static int
-register_client(struct library *lib, uint64_t protocol_features)
+register_client(struct library *lib)
 {
 	uint64_t features = TRANSPORT_FEATURES | (1ULL << MSG_VIRTIO_F_PROTOCOL_FEATURES);
 	int ret;
@@ -133,7 +133,6 @@ register_client(struct library *lib, uint64_t protocol_features)
 	}
 	lib->registered = true;
 	if (rte_vhost_driver_set_features(lib->path, features) != 0 ||
-		rte_vhost_driver_set_protocol_features(lib->path, protocol_features) != 0 ||
 		rte_vhost_driver_callback_register(lib->path, &device_ops) != 0) {
 		return -EIO;
 	}
@@ -144,7 +143,7 @@ register_client(struct library *lib, uint64_t protocol_features)
 }
 
 int
-library_open(struct library *lib, unsigned int id, uint64_t protocol_features)
+library_open(struct library *lib, unsigned int id)
 {
 	int listen_fd = listen_inner(lib, id);
 	int fd = -1;
@@ -154,7 +153,7 @@ library_open(struct library *lib, unsigned int id, uint64_t protocol_features)
 		return listen_fd;
 	}
 	/* The connect inside completes at once: there is room in the backlog. */
-	err = register_client(lib, protocol_features);
+	err = register_client(lib);
 	if (err == 0) {
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		err = fd < 0 ? -errno : 0;

@@ -36,10 +36,10 @@ quiet_now(void *arg)
 }
 
 static void
-quiesce(struct loopback *lo)
+quiesce(struct loopback *lo, enum transport_quiesce why)
 {
 	atomic_store_explicit(&lo->quiet, false, memory_order_relaxed);
-	lo->listener->quiesce(lo->device, quiet_now, lo);
+	lo->listener->quiesce(lo->device, why, quiet_now, lo);
 	while (!atomic_load_explicit(&lo->quiet, memory_order_acquire)) {
 		if (lo->progress != NULL) {
 			lo->progress(lo->progress_arg);
@@ -91,7 +91,7 @@ destroy(struct transport *transport)
 {
 	struct loopback *lo = loopback(transport);
 
-	quiesce(lo);
+	quiesce(lo, TRANSPORT_STOP);
 	stop_all(lo);
 	lo->listener->set_memory(lo->device, NULL);
 	lo->listener->reset(lo->device);
@@ -129,7 +129,7 @@ loopback_set_memory(struct transport *transport, const struct guest_mem *mem)
 {
 	struct loopback *lo = loopback(transport);
 
-	quiesce(lo);
+	quiesce(lo, TRANSPORT_CHANGE);
 	lo->listener->set_memory(lo->device, mem);
 	resume(lo);
 }
@@ -147,7 +147,7 @@ loopback_ring_start(
 	if (lo->running[queue]) {
 		return -EBUSY;
 	}
-	quiesce(lo);
+	quiesce(lo, TRANSPORT_CHANGE);
 	ret = lo->listener->ring_start(lo->device, queue, config);
 	lo->running[queue] = ret == 0;
 	resume(lo);
@@ -155,12 +155,12 @@ loopback_ring_start(
 }
 
 uint16_t
-loopback_ring_stop(struct transport *transport, unsigned int queue)
+loopback_ring_stop(struct transport *transport, unsigned int queue, enum transport_quiesce why)
 {
 	struct loopback *lo = loopback(transport);
 	uint16_t base;
 
-	quiesce(lo);
+	quiesce(lo, why);
 	base = stop_one(lo, queue);
 	resume(lo);
 	return base;
@@ -171,7 +171,7 @@ loopback_reset(struct transport *transport)
 {
 	struct loopback *lo = loopback(transport);
 
-	quiesce(lo);
+	quiesce(lo, TRANSPORT_STOP);
 	stop_all(lo);
 	lo->listener->reset(lo->device);
 	resume(lo);

@@ -33,8 +33,10 @@ void loopback_set_memory(struct transport *transport, const struct guest_mem *me
 int loopback_ring_start(
 	struct transport *transport, unsigned int queue, const struct virtq_config *config);
 
-/* Stops a ring and returns its base (coding of virtq_config.avail_base). Safe when stopped. */
-uint16_t loopback_ring_stop(struct transport *transport, unsigned int queue);
+/* Stops a ring and returns its base (coding of virtq_config.avail_base): for good, as
+ * GET_VRING_BASE does, or to change something under it. Safe when stopped. */
+uint16_t loopback_ring_stop(
+	struct transport *transport, unsigned int queue, enum transport_quiesce why);
 
 /* A driver reset: stops both rings, then listener->reset. */
 void loopback_reset(struct transport *transport);

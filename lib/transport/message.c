@@ -20,11 +20,11 @@ _Static_assert(sizeof(struct message_region) == 32, "wire size");
 _Static_assert(sizeof(struct message_config) == MESSAGE_MAX_PAYLOAD, "wire size");
 _Static_assert(sizeof(struct message_shmem_config) == 2056, "wire size");
 _Static_assert(sizeof(struct message_shmem_map) == 40, "wire size");
+_Static_assert(sizeof(struct message_mem_reg) == 40, "wire size");
+_Static_assert(sizeof(struct message_legacy_map) == 32, "wire size");
+_Static_assert(sizeof(struct message_legacy_regions) == 24, "wire size");
 
-/*
- * Every request we know. Other front-ends' messages (RESET_DEVICE 34, MEM_SLOTS 36-38, STATUS 39
- * and 40, INFLIGHT 31 and 32, crosvm's 1004) get their rows here and a handler in dispatch.c.
- */
+/* Every request we know; each has a handler in dispatch.c. */
 static const struct message_spec specs[] = {
 	{MSG_GET_FEATURES, "GET_FEATURES", 0, 8, 0, true},
 	{MSG_SET_FEATURES, "SET_FEATURES", 8, 8, 0, false},
@@ -45,6 +45,13 @@ static const struct message_spec specs[] = {
 	{MSG_SET_BACKEND_REQ_FD, "SET_BACKEND_REQ_FD", 0, 8, 1, false},
 	{MSG_GET_CONFIG, "GET_CONFIG", MESSAGE_CONFIG_HEADER_BYTES, MESSAGE_MAX_PAYLOAD, 0, true},
 	{MSG_SET_CONFIG, "SET_CONFIG", MESSAGE_CONFIG_HEADER_BYTES, MESSAGE_MAX_PAYLOAD, 0, false},
+	{MSG_RESET_DEVICE, "RESET_DEVICE", 0, 8, 0, false},
+	{MSG_GET_MAX_MEM_SLOTS, "GET_MAX_MEM_SLOTS", 0, 8, 0, true},
+	{MSG_ADD_MEM_REG, "ADD_MEM_REG", 40, 40, 1, false},
+	{MSG_REM_MEM_REG, "REM_MEM_REG", 40, 40, 1, false},
+	{MSG_SET_STATUS, "SET_STATUS", 8, 8, 0, false},
+	{MSG_GET_STATUS, "GET_STATUS", 0, 8, 0, true},
+	{MSG_GET_SHARED_MEMORY_REGIONS, "GET_SHARED_MEMORY_REGIONS", 0, 8, 0, true},
 	{MSG_GET_SHMEM_CONFIG, "GET_SHMEM_CONFIG", 0, sizeof(struct message_shmem_config), 0, true},
 };
 
@@ -128,6 +135,7 @@ message_check(const struct message *msg, const struct message_spec *spec)
 	case MSG_SET_VRING_ENABLE:
 		return msg->payload.state.index < TRANSPORT_NB_QUEUES ? 0 : -EINVAL;
 	case MSG_SET_BACKEND_REQ_FD:
+	case MSG_ADD_MEM_REG:
 		return msg->nb_fds == 1 ? 0 : -EINVAL;
 	case MSG_GET_CONFIG:
 	case MSG_SET_CONFIG:

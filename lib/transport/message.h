@@ -47,12 +47,20 @@ enum message_request {
 	MSG_SET_BACKEND_REQ_FD = 21,
 	MSG_GET_CONFIG = 24,
 	MSG_SET_CONFIG = 25,
+	MSG_RESET_DEVICE = 34,
+	MSG_GET_MAX_MEM_SLOTS = 36,
+	MSG_ADD_MEM_REG = 37,
+	MSG_REM_MEM_REG = 38,
+	MSG_SET_STATUS = 39,
+	MSG_GET_STATUS = 40,
 	MSG_GET_SHMEM_CONFIG = 44,
+	MSG_GET_SHARED_MEMORY_REGIONS = 1004, /* crosvm before SHMEM was standard */
 };
 
 /* Requests of ours on the back-end channel. */
 enum message_backend_request {
 	MSG_BACKEND_SHMEM_MAP = 9,
+	MSG_BACKEND_LEGACY_MAP = 1000, /* crosvm's */
 };
 
 enum message_protocol_feature {
@@ -61,7 +69,14 @@ enum message_protocol_feature {
 	MSG_F_BACKEND_REQ = 5,
 	MSG_F_CONFIG = 9,
 	MSG_F_BACKEND_SEND_FD = 10,
+	MSG_F_RESET_DEVICE = 13,
+	MSG_F_MEM_SLOTS = 15,
+	MSG_F_STATUS = 16,
+	MSG_F_SHMEM_2025 = 20, /* SHMEM in crosvm from December 2025 to March 2026 */
+	/* SHMEM in rust-vmm 0.16 and crosvm until August 2026; with bit 22: GPA_ADDRESSES */
+	MSG_F_SHMEM_2026 = 21,
 	MSG_F_SHMEM = 22,
+	MSG_F_SHMEM_CROSVM = 31, /* crosvm's own messages, until 2025 */
 };
 /* The virtio feature bit without which there are no protocol features. */
 #define MSG_VIRTIO_F_PROTOCOL_FEATURES 30
@@ -101,6 +116,12 @@ struct message_mem_table {
 };
 #define MESSAGE_MEM_TABLE_BYTES(n) (8 + (n) * sizeof(struct message_region))
 
+/* ADD_MEM_REG, REM_MEM_REG. */
+struct message_mem_reg {
+	uint64_t padding;
+	struct message_region region;
+};
+
 struct message_config {
 	uint32_t offset;
 	uint32_t size;
@@ -124,6 +145,23 @@ struct message_shmem_map {
 	uint64_t flags; /* bit 0: read-write */
 };
 
+/* GET_SHARED_MEMORY_REGIONS: our only region. */
+struct message_legacy_regions {
+	uint64_t nb_regions;
+	uint8_t id;
+	uint8_t padding[7];
+	uint64_t len;
+};
+
+struct message_legacy_map {
+	uint8_t flags; /* 1: read, 2: write */
+	uint8_t shmid;
+	uint8_t padding[6];
+	uint64_t shm_offset;
+	uint64_t fd_offset;
+	uint64_t len;
+};
+
 /* One whole message. Header and payload are contiguous, as they are on the wire; the hole before
  * them aligns the payload. */
 struct message {
@@ -134,9 +172,12 @@ struct message {
 		struct message_vring_state state;
 		struct message_vring_addr addr;
 		struct message_mem_table mem;
+		struct message_mem_reg mem_reg;
 		struct message_config config;
 		struct message_shmem_config shmem;
 		struct message_shmem_map map;
+		struct message_legacy_regions legacy_regions;
+		struct message_legacy_map legacy_map;
 		uint8_t bytes[MESSAGE_MAX_PAYLOAD];
 	} payload;
 	uint32_t nb_fds;

@@ -14,9 +14,10 @@
 #include "base/util.h"
 #include "transport/internal.h"
 
-#define F_INDIRECT_DESC (1ULL << 28)
-#define F_EVENT_IDX     (1ULL << 29)
-#define F_RING_PACKED   (1ULL << 34)
+#define F_INDIRECT_DESC     (1ULL << 28)
+#define F_EVENT_IDX         (1ULL << 29)
+#define F_RING_PACKED       (1ULL << 34)
+#define F_PROTOCOL_FEATURES (1ULL << MSG_VIRTIO_F_PROTOCOL_FEATURES)
 
 #define DESC_BYTES  16
 #define DESC_AVAIL  0x80 /* flags of a packed descriptor */
@@ -45,8 +46,8 @@ ring_is_packed(const struct vhost_user *vu)
 bool
 ring_is_ready(const struct vhost_user *vu, const struct ring *ring)
 {
-	bool enabled =
-		ring->enabled || (vu->features & (1ULL << MSG_VIRTIO_F_PROTOCOL_FEATURES)) == 0;
+	bool waits = vu->negotiated || (vu->features & F_PROTOCOL_FEATURES) != 0;
+	bool enabled = ring->enabled || !waits;
 
 	return ring->num_seen && ring->addr_seen && ring->base_seen && ring->kick_seen && enabled &&
 	       vu->memory_valid;
@@ -190,6 +191,7 @@ ring_is_untouched(const struct virtq_config *config)
 static bool
 driver_is_new(const struct vhost_user *vu)
 {
+	bool told = false;
 	bool certain = false;
 	bool untouched = true;
 
@@ -198,16 +200,19 @@ driver_is_new(const struct vhost_user *vu)
 		uint16_t initial = ring_is_packed(vu) ? PACKED_BASE : 0;
 		struct virtq_config config;
 
-		if (!ring->num_seen || !ring->addr_seen || make_config(vu, ring, &config) != 0) {
+		/* Some set up and enable one queue after the other: the next is still as it was. */
+		if (!ring->base_given || !ring->num_seen || !ring->addr_seen ||
+			make_config(vu, ring, &config) != 0) {
 			continue;
 		}
-		if (!ring->base_given || ring->base != initial || config.used_base != initial) {
+		if (ring->base != initial || config.used_base != initial) {
 			return false;
 		}
+		told = true;
 		certain |= ring->was_stopped && ring->stop_base != initial;
 		untouched &= ring_is_untouched(&config);
 	}
-	return certain || untouched;
+	return told && (certain || untouched);
 }
 
 static int
@@ -257,6 +262,17 @@ rings_start(struct vhost_user *vu)
 	}
 	vu->ever_started |= rings_running(vu) != 0;
 	return ret;
+}
+
+void
+rings_reset(struct vhost_user *vu)
+{
+	rings_stop(vu, ~0u);
+	for (unsigned int queue = 0; queue < TRANSPORT_NB_QUEUES; queue++) {
+		vu->rings[queue].enabled = false;
+	}
+	vu->listener->reset(vu->device);
+	channel_driver_reset(vu);
 }
 
 void

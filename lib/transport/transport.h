@@ -33,11 +33,22 @@ struct transport {
 	const struct transport_ops *ops;
 };
 
+enum transport_quiesce {
+	/* Memory or fds change under running rings: commands that wait for something else than
+	 * guest memory go on waiting. */
+	TRANSPORT_CHANGE,
+	/* Rings stop: every command that was taken is answered first, within TRANSPORT_STOP_MS,
+	 * with an errno if need be. So a stopped ring's position is its used index. */
+	TRANSPORT_STOP
+};
+#define TRANSPORT_STOP_MS 50
+
 /* Up-calls: transport (F3) → device (F4). Transport's thread only; never concurrently. */
 struct transport_listener {
 	/* Leave the device out of passes, finish or fail what holds guest memory, then call
 	 * done(arg), once, from the reactor's thread. Never blocks. Nested calls are not made. */
-	void (*quiesce)(void *device, void (*done)(void *arg), void *arg);
+	void (*quiesce)(
+		void *device, enum transport_quiesce why, void (*done)(void *arg), void *arg);
 	void (*resume)(void *device);
 
 	/* All while quiesced. */
@@ -54,12 +65,22 @@ struct transport_listener {
 	void (*get_config)(void *device, uint8_t config[TRANSPORT_CONFIG_BYTES]);
 };
 
+/* Which vhost-user protocol features a front-end is offered, see docs/vmediad.md. */
+enum transport_compat {
+	TRANSPORT_COMPAT_AUTO, /* what the front-ends of today use, guessed from their greeting */
+	TRANSPORT_COMPAT_CURRENT, /* shared memory by its final number only */
+	TRANSPORT_COMPAT_LEGACY,  /* with shared memory as crosvm of 2024 and 2025 wants it */
+	TRANSPORT_COMPAT_ALL      /* whatever is implemented */
+};
+
 struct transport_config {
-	const char *name;        /* the device's, for logs */
-	const char *path;        /* UNIX socket to listen on; or NULL with listen_fd */
-	int listen_fd;           /* an already listening socket (socket activation), or -1 */
-	uint16_t max_queue_size; /* commandq and eventq, announced nowhere, a bound; default 1024 */
-	int arena_fd;            /* SHM region 0, kept open by the device; or -1: no region */
+	const char *name; /* the device's, for logs */
+	const char *path; /* UNIX socket to listen on; or NULL with listen_fd */
+	int listen_fd;    /* an already listening socket (socket activation), or -1 */
+	uint16_t
+		max_queue_size; /* commandq and eventq, announced nowhere, a bound; default 32768 */
+	enum transport_compat compat;
+	int arena_fd; /* SHM region 0, kept open by the device; or -1: no region */
 	uint64_t arena_bytes;
 };
 

@@ -13,7 +13,7 @@
 #include "base/util.h"
 #include "transport/internal.h"
 
-#define DEFAULT_QUEUE_SIZE 1024
+#define DEFAULT_QUEUE_SIZE 32768
 #define SOCKET_MODE        0660
 #define ACCEPT_RETRY_NS    (200 * NSEC_PER_MSEC)
 
@@ -190,19 +190,16 @@ set_up(struct vhost_user *vu, const struct transport_config *config)
 		config->max_queue_size != 0 ? config->max_queue_size : DEFAULT_QUEUE_SIZE;
 	vu->arena_fd = config->arena_fd;
 	vu->arena_bytes = config->arena_bytes;
-	vu->offered_protocol_features = GATEWAY_PROTOCOL_FEATURES;
+	vu->compat = config->compat;
 	vu->state = CONN_IDLE;
 	vu->outer.fd = -1;
 	vu->inner.fd = -1;
 	vu->channel.watch.fd = -1;
 	vu->listen.ready = listen_ready;
 	rings_init(vu);
-	if (vu->arena_fd >= 0) {
-		vu->offered_protocol_features |= GATEWAY_PROTOCOL_SHMEM;
-		if (fstat(vu->arena_fd, &vu->arena) != 0 || vu->arena_bytes == 0) {
-			log_err(&log_transport, "%s: arena is not usable", vu->name);
-			return -EINVAL;
-		}
+	if (vu->arena_fd >= 0 && (fstat(vu->arena_fd, &vu->arena) != 0 || vu->arena_bytes == 0)) {
+		log_err(&log_transport, "%s: arena is not usable", vu->name);
+		return -EINVAL;
 	}
 	vu->listen.fd = open_listener(vu, config);
 	return vu->listen.fd < 0 ? vu->listen.fd : 0;

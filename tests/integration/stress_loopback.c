@@ -294,7 +294,8 @@ pause_rings(struct stress *s)
 	unsigned int queue;
 
 	for (queue = 0; queue < 2; queue++) {
-		bases[queue] = loopback_ring_stop(s->h->transport, queue);
+		bases[queue] = loopback_ring_stop(
+			s->h->transport, queue, below(2) ? TRANSPORT_STOP : TRANSPORT_CHANGE);
 	}
 	if (below(2)) {
 		usleep(below(500));

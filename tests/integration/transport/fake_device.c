@@ -32,7 +32,7 @@ reactor_like(void *arg)
 }
 
 static void
-quiesce(void *device, void (*done)(void *arg), void *arg)
+quiesce(void *device, enum transport_quiesce why, void (*done)(void *arg), void *arg)
 {
 	struct fake_device *dev = device;
 
@@ -41,6 +41,7 @@ quiesce(void *device, void (*done)(void *arg), void *arg)
 	dev->done = done;
 	dev->done_arg = arg;
 	dev->nb_quiesces++;
+	dev->nb_stops += why == TRANSPORT_STOP;
 	pthread_cond_broadcast(&dev->changed);
 	pthread_mutex_unlock(&dev->lock);
 }

@@ -21,6 +21,7 @@ struct fake_device {
 	bool quiet;
 	unsigned int quiesce_delay_ms;
 	unsigned int nb_quiesces;
+	unsigned int nb_stops; /* of these, for good */
 	unsigned int nb_resets;
 	unsigned int nb_set_memory;
 	unsigned int nb_breaches;

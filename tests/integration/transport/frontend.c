@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,12 +13,8 @@
 
 #include <criterion/criterion.h>
 
-#include "transport/eal.h"
-#include "transport/gateway.h"
-
-#define RING_STRIDE   0x10000u
-#define AVAIL_OFFSET  0x4000u
-#define USED_OFFSET   0x8000u
+#define AVAIL_OFFSET  0x80000u
+#define USED_OFFSET   0xa0000u
 #define REPLY_WAIT_MS 3000
 
 struct header {
@@ -28,69 +22,6 @@ struct header {
 	uint32_t flags;
 	uint32_t size;
 };
-
-static struct fe *
-memory_init(struct fe *fe)
-{
-	for (int i = 0; i < FE_NB_REGIONS; i++) {
-		fe->mem_fds[i] = memfd_create("guest", MFD_CLOEXEC);
-		cr_assert_eq(ftruncate(fe->mem_fds[i], FE_MEM_BYTES), 0);
-		fe->mem[i] = mmap(
-			NULL, FE_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fe->mem_fds[i], 0);
-		cr_assert_neq(fe->mem[i], MAP_FAILED);
-	}
-	for (int i = 0; i < TRANSPORT_NB_QUEUES; i++) {
-		fe->kicks[i] = eventfd(0, EFD_CLOEXEC);
-		fe->calls[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	}
-	return fe;
-}
-
-void
-bed_init(struct bed *bed)
-{
-	struct transport_eal_config eal = {.program = "vmedia-test"};
-	struct transport_config config = {.name = "cam0", .path = bed->path, .listen_fd = -1};
-
-	memset(bed, 0, sizeof(*bed));
-	cr_assert_eq(transport_eal_init(&eal), 0);
-	cr_assert_eq(gateway_start(), 0);
-	snprintf(bed->path, sizeof(bed->path), "/tmp/vmedia-test-%d.sock", (int)getpid());
-	bed->arena_fd = memfd_create("arena", MFD_CLOEXEC);
-	cr_assert_eq(ftruncate(bed->arena_fd, FE_ARENA_BYTES), 0);
-	config.arena_fd = bed->arena_fd;
-	config.arena_bytes = FE_ARENA_BYTES;
-	fake_device_init(&bed->dev);
-	cr_assert_eq(vhost_user_ops.create(&config, &fake_listener, &bed->dev, &bed->transport), 0);
-	bed->fe.fd = -1;
-	bed->fe.channel = -1;
-	bed->fe.protocol = FE_PROTOCOL;
-	bed->fe.features = FE_VIRTIO;
-	bed->fe.mq = true;
-	memory_init(&bed->fe);
-}
-
-void
-bed_fini(struct bed *bed)
-{
-	vhost_user_ops.destroy(bed->transport);
-	cr_assert_eq(access(bed->path, F_OK), -1);
-	cr_assert_eq(gateway_stop(), 0);
-	fe_disconnect(&bed->fe);
-	for (int i = 0; i < FE_NB_REGIONS; i++) {
-		munmap(bed->fe.mem[i], FE_MEM_BYTES);
-		close(bed->fe.mem_fds[i]);
-	}
-	for (int i = 0; i < TRANSPORT_NB_QUEUES; i++) {
-		close(bed->fe.kicks[i]);
-		close(bed->fe.calls[i]);
-	}
-	close(bed->arena_fd);
-	fake_device_fini(&bed->dev);
-	cr_assert_eq(bed->dev.nb_breaches, 0, "the listener's contract was broken %u times",
-		bed->dev.nb_breaches);
-	transport_eal_fini();
-}
 
 void
 fe_connect(struct fe *fe, const char *path)
@@ -221,7 +152,8 @@ fe_silent(int fd, int ms)
 static bool
 acks(const struct fe *fe)
 {
-	return (fe->protocol & FE_REPLY_ACK) != 0;
+	return fe->need_reply == FE_NR_ALWAYS ||
+	       (fe->need_reply == FE_NR_AS_QEMU && (fe->protocol & FE_REPLY_ACK) != 0);
 }
 
 void
@@ -250,16 +182,16 @@ fe_set_state(struct fe *fe, uint32_t request, uint32_t index, uint32_t num)
 uint64_t
 fe_get_u64(struct fe *fe, uint32_t request)
 {
-	fe_send(fe, request, 0, NULL, 0, -1);
+	fe_send(fe, request, fe->need_reply == FE_NR_ALWAYS ? FE_NR : 0, NULL, 0, -1);
 	return fe_reply_u64(fe, request);
 }
 
 void
 fe_set_mem_table(struct fe *fe, int extra_fd, uint64_t extra_bytes)
 {
-	uint64_t table[1 + 3 * 4] = {extra_fd >= 0 ? 3 : 2, 0, FE_MEM_BYTES, FE_UVA, 0, FE_GPA,
-		FE_MEM_BYTES, FE_UVA + FE_MEM_BYTES, 0, 2 * FE_GPA, extra_bytes,
-		FE_UVA + 16 * FE_MEM_BYTES, 0};
+	uint64_t table[1 + 3 * 4] = {extra_fd >= 0 ? 3 : 2, 0, FE_MEM_BYTES, fe->uva, 0, FE_GPA,
+		FE_MEM_BYTES, fe->uva + FE_GPA, 0, 2 * FE_GPA, extra_bytes, fe->uva + 2 * FE_GPA,
+		0};
 	int fds[3] = {fe->mem_fds[0], fe->mem_fds[1], extra_fd};
 	uint32_t nb = (uint32_t)table[0];
 	struct header header = {5, 1 | (acks(fe) ? FE_NR : 0), 8 + 32 * nb};
@@ -271,24 +203,30 @@ fe_set_mem_table(struct fe *fe, int extra_fd, uint64_t extra_bytes)
 }
 
 void
-fe_set_ring(struct fe *fe, uint32_t queue, uint32_t base)
+fe_set_addr(struct fe *fe, uint32_t queue)
 {
 	struct {
 		uint32_t index, flags;
 		uint64_t desc, used, avail, log;
-	} addr = {queue, 0, FE_UVA + queue * RING_STRIDE,
-		FE_UVA + queue * RING_STRIDE + USED_OFFSET,
-		FE_UVA + queue * RING_STRIDE + AVAIL_OFFSET, 0};
+	} addr = {queue, 0, fe->uva + queue * FE_RING_STRIDE,
+		fe->uva + queue * FE_RING_STRIDE + USED_OFFSET,
+		fe->uva + queue * FE_RING_STRIDE + AVAIL_OFFSET, 0};
 
-	fe_set_state(fe, 8, queue, FE_QUEUE_SIZE);
-	fe_set_state(fe, 10, queue, base);
 	fe_set(fe, 9, &addr, sizeof(addr), -1);
+}
+
+void
+fe_set_ring(struct fe *fe, uint32_t queue, uint32_t base)
+{
+	fe_set_state(fe, 8, queue, fe->queue_size);
+	fe_set_state(fe, 10, queue, base);
+	fe_set_addr(fe, queue);
 	fe_set_u64(fe, 12, queue, fe->kicks[queue]);
 	fe_set_u64(fe, 13, queue, fe->calls[queue]);
 }
 
-static void
-set_channel(struct fe *fe)
+void
+fe_set_channel(struct fe *fe)
 {
 	int pair[2];
 
@@ -302,31 +240,41 @@ set_channel(struct fe *fe)
 }
 
 void
-fe_qemu_realize(struct fe *fe)
+fe_check_shmem_config(struct fe *fe)
 {
-	uint64_t offered = fe_get_u64(fe, 1);
 	struct {
 		uint32_t nb, pad;
 		uint64_t sizes[256];
 	} shmem;
 
+	fe_send(fe, 44, fe->need_reply == FE_NR_ALWAYS ? FE_NR : 0, NULL, 0, -1);
+	cr_assert_eq(fe_reply(fe, 44, &shmem, sizeof(shmem)), 2056);
+	cr_assert_eq(shmem.nb, 1);
+	cr_assert_eq(shmem.sizes[0], FE_ARENA_BYTES);
+	for (unsigned int i = 1; i < 256; i++) {
+		cr_assert_eq(shmem.sizes[i], 0);
+	}
+}
+
+void
+fe_qemu_realize(struct fe *fe)
+{
+	uint64_t offered = fe_get_u64(fe, 1);
+
 	cr_assert_eq(offered & FE_VIRTIO, FE_VIRTIO);
-	cr_assert_eq(fe_get_u64(fe, 15), FE_PROTOCOL);
+	cr_assert_eq(fe_get_u64(fe, 15), fe->offer);
 	fe_send(fe, 16, 0, &fe->protocol, 8, -1);
 	if (fe->mq) {
 		cr_assert_eq(fe_get_u64(fe, 17), TRANSPORT_NB_QUEUES);
 	}
-	set_channel(fe);
+	fe_set_channel(fe);
 	fe_send(fe, 3, 0, NULL, 0, -1);
 	cr_assert_eq(fe_get_u64(fe, 1), offered);
 	for (uint32_t queue = 0; queue < TRANSPORT_NB_QUEUES; queue++) {
 		fe_set_u64(fe, 13, queue, fe->calls[queue]);
 		fe_set_u64(fe, 14, queue, fe->calls[queue]);
 	}
-	fe_send(fe, 44, 0, NULL, 0, -1);
-	cr_assert_eq(fe_reply(fe, 44, &shmem, sizeof(shmem)), 2056);
-	cr_assert_eq(shmem.nb, 1);
-	cr_assert_eq(shmem.sizes[0], FE_ARENA_BYTES);
+	fe_check_shmem_config(fe);
 }
 
 void
@@ -368,13 +316,47 @@ fe_qemu_stop(struct fe *fe, uint32_t *bases)
 uint16_t *
 fe_used_idx(struct fe *fe, uint32_t queue)
 {
-	return (uint16_t *)(void *)(fe->mem[0] + queue * RING_STRIDE + USED_OFFSET + 2);
+	return (uint16_t *)(void *)(fe->mem[0] + queue * FE_RING_STRIDE + USED_OFFSET + 2);
 }
 
 void
 fe_clear_rings(struct fe *fe)
 {
-	memset(fe->mem[0], 0, TRANSPORT_NB_QUEUES * RING_STRIDE);
+	memset(fe->mem[0], 0, TRANSPORT_NB_QUEUES * FE_RING_STRIDE);
+}
+
+struct map_request {
+	struct header header;
+	union {
+		struct {
+			uint8_t shmid, pad[7];
+			uint64_t fd_offset, shm_offset, len, flags;
+		} standard;
+		struct {
+			uint8_t flags, shmid, pad[6];
+			uint64_t shm_offset, fd_offset, len;
+		} crosvm;
+	};
+} __attribute__((packed));
+
+/* Every byte of it: crosvm ends the whole VM over one that is not as expected. */
+static void
+check_map(const struct fe *fe, const struct map_request *map, ssize_t bytes)
+{
+	bool need_reply = (fe->protocol & FE_REPLY_ACK) != 0;
+	struct map_request expected = {{9, need_reply ? 0x9 : 0x1, 40}, {{0}}};
+
+	if (fe->crosvm_2024) {
+		expected.header.request = 1000;
+		expected.header.size = 32;
+		expected.crosvm.flags = 3;
+		expected.crosvm.len = FE_ARENA_BYTES;
+	} else {
+		expected.standard.len = FE_ARENA_BYTES;
+		expected.standard.flags = 1;
+	}
+	cr_assert_eq(bytes, (ssize_t)(sizeof(struct header) + expected.header.size));
+	cr_assert_arr_eq(map, &expected, (size_t)bytes);
 }
 
 void
@@ -384,37 +366,168 @@ fe_serve_map(struct fe *fe, uint64_t status)
 		char room[CMSG_SPACE(sizeof(int) * 4)];
 		struct cmsghdr align;
 	} control;
-	struct {
-		struct header header;
-		uint8_t shmid, pad[7];
-		uint64_t fd_offset, shm_offset, len, flags;
-	} __attribute__((packed)) map;
+	struct map_request map;
 	struct iovec iov = {.iov_base = &map, .iov_len = sizeof(map)};
 	struct msghdr mh = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room)};
-	struct header ack = {9, 0x5, 8};
+	struct header ack = {fe->crosvm_2024 ? 1000 : 9, 0x5, 8};
 	struct stat st;
 	char reply[sizeof(ack) + 8];
 	int fd;
 
 	cr_assert(!fe_silent(fe->channel, REPLY_WAIT_MS), "no SHMEM_MAP came");
-	cr_assert_eq(recvmsg(fe->channel, &mh, MSG_CMSG_CLOEXEC), (ssize_t)sizeof(map));
-	cr_assert_eq(map.header.request, 9);
-	cr_assert_eq(map.header.flags, acks(fe) ? 0x9 : 0x1);
-	cr_assert_eq(map.header.size, 40);
-	cr_assert_eq(map.shmid, 0);
-	cr_assert_eq(map.fd_offset | map.shm_offset, 0);
-	cr_assert_eq(map.len, FE_ARENA_BYTES);
-	cr_assert_eq(map.flags, 1);
+	check_map(fe, &map, recvmsg(fe->channel, &mh, MSG_CMSG_CLOEXEC));
 	cr_assert_eq(control.align.cmsg_len, CMSG_LEN(sizeof(int)), "exactly one fd");
 	memcpy(&fd, CMSG_DATA(&control.align), sizeof(fd));
 	cr_assert(fstat(fd, &st) == 0 && st.st_size == FE_ARENA_BYTES);
 	close(fd);
-	if (acks(fe)) {
+	if ((map.header.flags & FE_NR) != 0 || fe->crosvm_2024) {
 		memcpy(reply, &ack, sizeof(ack));
 		memcpy(reply + sizeof(ack), &status, sizeof(status));
 		send_bytes(fe->channel, reply, sizeof(reply), NULL, 0);
+	}
+}
+
+size_t
+fe_send_channel(struct fe *fe, const void *data, size_t size)
+{
+	send_bytes(fe->channel, data, size, NULL, 0);
+	return size;
+}
+
+uint64_t
+fe_mem_reg(struct fe *fe, uint32_t request, const uint64_t region[4], int fd)
+{
+	uint64_t payload[5] = {0, region[0], region[1], region[2], region[3]};
+
+	fe_send(fe, request, FE_NR, payload, sizeof(payload), fd);
+	return fe_reply_u64(fe, request);
+}
+
+static void
+add_regions(struct fe *fe)
+{
+	for (int i = 0; i < FE_NB_REGIONS; i++) {
+		const uint64_t region[4] = {i * FE_GPA, FE_MEM_BYTES, fe->uva + i * FE_GPA, 0};
+
+		cr_assert_eq(fe_mem_reg(fe, 37, region, fe->mem_fds[i]), 0);
+	}
+}
+
+static void
+get_base(struct fe *fe, uint32_t queue)
+{
+	uint32_t state[2] = {queue, 0};
+
+	fe_send(fe, 11, fe->need_reply == FE_NR_ALWAYS ? FE_NR : 0, state, sizeof(state), -1);
+	cr_assert_eq(fe_reply(fe, 11, state, sizeof(state)), sizeof(state));
+	cr_assert_eq(state[0], queue);
+	fe->bases[queue] = state[1];
+}
+
+static void
+play_ring(struct fe *fe, uint32_t request, uint32_t queue)
+{
+	switch (request) {
+	case 8:
+		fe_set_state(fe, 8, queue, fe->queue_size);
+		break;
+	case 9:
+		fe_set_addr(fe, queue);
+		break;
+	case 10:
+		fe_set_state(fe, 10, queue, fe->bases[queue]);
+		break;
+	case 11:
+		get_base(fe, queue);
+		break;
+	case 12:
+		fe_set_u64(fe, 12, queue, fe->kicks[queue]);
+		break;
+	case 13:
+	case 14:
+		fe_set_u64(fe, request, queue, fe->calls[queue]);
+		break;
+	case 18:
+	case FE_DISABLE:
+		fe_set_state(fe, 18, queue, request == 18);
+		break;
+	default:
+		cr_assert_fail("request %u is for no queue", request);
+	}
+}
+
+static void
+play_one(struct fe *fe, uint32_t request)
+{
+	switch (request) {
+	case 1:
+		cr_assert_eq(fe_get_u64(fe, 1) & FE_VIRTIO, FE_VIRTIO);
+		break;
+	case 2:
+		fe_set_u64(fe, 2, fe->features, -1);
+		break;
+	case 3:
+		fe_set(fe, 3, NULL, 0, -1);
+		break;
+	case 5:
+		fe_set_mem_table(fe, -1, 0);
+		break;
+	case 15:
+		cr_assert_eq(fe_get_u64(fe, 15), fe->offer);
+		break;
+	case 16:
+		fe_send(fe, 16, fe->need_reply == FE_NR_ALWAYS ? FE_NR : 0, &fe->protocol, 8, -1);
+		if (fe->need_reply == FE_NR_ALWAYS) {
+			cr_assert_eq(fe_reply_u64(fe, 16), 0);
+		}
+		break;
+	case 17:
+		cr_assert_eq(fe_get_u64(fe, 17), TRANSPORT_NB_QUEUES);
+		break;
+	case 21:
+		fe_set_channel(fe);
+		break;
+	case 36:
+		cr_assert_geq(fe_get_u64(fe, 36), FE_NB_REGIONS);
+		break;
+	case 37:
+		add_regions(fe);
+		break;
+	case 44:
+		fe_check_shmem_config(fe);
+		break;
+	default:
+		cr_assert_fail("request %u is for a queue", request);
+	}
+}
+
+void
+fe_play(struct fe *fe, struct fe_script script)
+{
+	for (uint32_t i = 0; i < script.nb; i++) {
+		play_one(fe, script.requests[i]);
+	}
+}
+
+void
+fe_play_rings(struct fe *fe, struct fe_script script)
+{
+	for (uint32_t queue = 0; queue < TRANSPORT_NB_QUEUES; queue++) {
+		for (uint32_t i = 0; i < script.nb; i++) {
+			play_ring(fe, script.requests[i], queue);
+		}
+	}
+}
+
+void
+fe_play_each(struct fe *fe, struct fe_script script)
+{
+	for (uint32_t i = 0; i < script.nb; i++) {
+		for (uint32_t queue = 0; queue < TRANSPORT_NB_QUEUES; queue++) {
+			play_ring(fe, script.requests[i], queue);
+		}
 	}
 }

@@ -14,16 +14,25 @@
 #include "fake_device.h"
 
 #define FE_NR          8u /* NEED_REPLY */
-#define FE_MEM_BYTES   (1u << 20)
+#define FE_MEM_BYTES   (4u << 20)
 #define FE_NB_REGIONS  2
+#define FE_RING_STRIDE 0x100000 /* in region 0; 32768 entries fit */
 #define FE_UVA         0x7f1200000000ull
 #define FE_GPA         0x100000000ull /* of region 1; region 0 is at 0 */
-#define FE_PROTOCOL    0x400629ull
+#define FE_PROTOCOL    0x400629ull    /* what QEMU 11.1 acks */
+#define FE_OFFER       0x600629ull
 #define FE_VIRTIO      0x170000000ull /* VERSION_1, EVENT_IDX, INDIRECT, 30 */
 #define FE_PACKED      (1ull << 34)
 #define FE_QUEUE_SIZE  64
 #define FE_ARENA_BYTES (4u << 20)
 #define FE_REPLY_ACK   (1ull << 3)
+
+/* Which messages carry NEED_REPLY. */
+enum fe_need_reply {
+	FE_NR_AS_QEMU, /* SETs, if REPLY_ACK was acked */
+	FE_NR_NEVER,   /* crosvm */
+	FE_NR_ALWAYS   /* Cloud Hypervisor, alioth: GETs, too */
+};
 
 struct fe {
 	int fd;
@@ -34,8 +43,14 @@ struct fe {
 	int calls[TRANSPORT_NB_QUEUES];
 	uint64_t protocol; /* acked */
 	uint64_t features; /* acked */
-	bool mq;           /* ask for the number of queues */
-	bool split_sends;  /* every message in three pieces, with pauses */
+	uint64_t offer;    /* that the back-end is to make */
+	enum fe_need_reply need_reply;
+	uint32_t queue_size;
+	uint64_t uva; /* of region 0; FE_UVA, or 0 as in QEMU with GPA_ADDRESSES */
+	uint32_t bases[TRANSPORT_NB_QUEUES]; /* to be sent; as GET_VRING_BASE returned */
+	bool crosvm_2024;                    /* its own SHMEM messages */
+	bool mq;                             /* ask for the number of queues */
+	bool split_sends;                    /* every message in three pieces, with pauses */
 };
 
 /* Everything a test needs around the gateway. */
@@ -49,8 +64,14 @@ struct bed {
 
 /* EAL, gateway, one device with an arena, its socket. Asserts on failure. */
 void bed_init(struct bed *bed);
+/* The same device, made anew with other protocol features to offer. Disconnects. */
+void bed_offer(struct bed *bed, enum transport_compat compat, uint64_t offer);
 /* Takes it all down and asserts that the listener's contract was kept. */
 void bed_fini(struct bed *bed);
+
+/* Both rings run, with all that the front-end said, and no message was bad. */
+void bed_assert_runs(const struct bed *bed);
+unsigned int bed_count_fds(void);
 
 void fe_connect(struct fe *fe, const char *path);
 void fe_disconnect(struct fe *fe);
@@ -71,7 +92,28 @@ void fe_set_state(struct fe *fe, uint32_t request, uint32_t index, uint32_t num)
 uint64_t fe_get_u64(struct fe *fe, uint32_t request);
 /* extra_fd >= 0: one more region, backed by it. */
 void fe_set_mem_table(struct fe *fe, int extra_fd, uint64_t extra_bytes);
+void fe_set_addr(struct fe *fe, uint32_t queue);
+void fe_set_channel(struct fe *fe);
+/* ADD_MEM_REG, REM_MEM_REG; the acknowledgement. */
+uint64_t fe_mem_reg(struct fe *fe, uint32_t request, const uint64_t region[4], int fd);
+void fe_check_shmem_config(struct fe *fe);
 void fe_set_ring(struct fe *fe, uint32_t queue, uint32_t base);
+
+/* A script is a list of requests in their order; what they carry comes from struct fe. */
+#define FE_DISABLE 1018u /* SET_VRING_ENABLE 0; 18 is SET_VRING_ENABLE 1 */
+struct fe_script {
+	const uint32_t *requests;
+	uint32_t nb;
+};
+#define FE_SCRIPT(...)                                       \
+	((struct fe_script){(const uint32_t[]){__VA_ARGS__}, \
+		sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)})
+/* Requests that concern no queue. */
+void fe_play(struct fe *fe, struct fe_script script);
+/* All of them for queue 0, then all for queue 1. */
+void fe_play_rings(struct fe *fe, struct fe_script script);
+/* Each for queue 0 and queue 1, then the next. */
+void fe_play_each(struct fe *fe, struct fe_script script);
 
 /* QEMU's order (vmm.md 1.4). */
 void fe_qemu_realize(struct fe *fe);
@@ -82,6 +124,8 @@ void fe_qemu_stop(struct fe *fe, uint32_t *bases);
 uint16_t *fe_used_idx(struct fe *fe, uint32_t queue);
 void fe_clear_rings(struct fe *fe);
 
+/* Bytes on the channel; returns how many went. */
+size_t fe_send_channel(struct fe *fe, const void *data, size_t size);
 /* Receives SHMEM_MAP on the channel, checks every byte and the fd, answers with status. */
 void fe_serve_map(struct fe *fe, uint64_t status);
 

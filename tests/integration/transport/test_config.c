@@ -48,7 +48,7 @@ read_config(uint32_t offset, uint32_t size, bool with_bytes)
 	}
 }
 
-Test(gateway_config, every_size_and_offset_is_answered_with_zeros_beyond_the_end)
+Test(gateway_config, D_every_size_and_offset_is_answered_with_zeros_beyond_the_end)
 {
 	const uint32_t sizes[] = {1, 2, 4, 8, 40, 41, 60, 256, 4084};
 	const uint32_t offsets[] = {0, 4, 8, 39, 40, 4000, 0xfffffff0};
@@ -61,7 +61,7 @@ Test(gateway_config, every_size_and_offset_is_answered_with_zeros_beyond_the_end
 	}
 }
 
-Test(gateway_config, writing_config_is_refused_and_the_connection_lives)
+Test(gateway_config, D_writing_config_is_refused_and_the_connection_lives)
 {
 	uint32_t set[4] = {0, 4, 0, 0x12345678};
 
@@ -71,7 +71,7 @@ Test(gateway_config, writing_config_is_refused_and_the_connection_lives)
 	read_config(0, 40, true);
 }
 
-Test(gateway_config, shmem_config_comes_whole_in_one_write)
+Test(gateway_config, C6_shmem_config_comes_whole_in_one_write)
 {
 	char reply[12 + 2056 + 1];
 
@@ -87,7 +87,7 @@ assert_refused(uint32_t request, const void *payload, uint32_t size, int fd)
 	cr_assert_neq(fe_reply_u64(&bed.fe, request), 0, "request %u", request);
 }
 
-Test(gateway_config, unknown_requests_are_refused_with_need_reply_and_ignored_without)
+Test(gateway_config, B10_unknown_requests_are_refused_with_need_reply_and_ignored_without)
 {
 	const uint32_t unknown[] = {34, 39, 45, 99, 1004, 0, 0xffffffff};
 	uint64_t payload = 0;
@@ -100,7 +100,7 @@ Test(gateway_config, unknown_requests_are_refused_with_need_reply_and_ignored_wi
 	cr_assert_eq(fe_get_u64(&bed.fe, 17), 2, "nothing in between, and the connection lives");
 }
 
-Test(gateway_config, queues_beyond_the_second_are_refused)
+Test(gateway_config, E_queues_beyond_the_second_are_refused)
 {
 	uint32_t state[2] = {7, 1};
 	uint64_t file = 200;
@@ -115,7 +115,7 @@ Test(gateway_config, queues_beyond_the_second_are_refused)
 	cr_assert_eq(fe_get_u64(&bed.fe, 17), 2);
 }
 
-Test(gateway_config, bad_queue_sizes_and_missing_fds_are_refused)
+Test(gateway_config, E_bad_queue_sizes_and_missing_fds_are_refused)
 {
 	uint32_t none[2] = {0, 0}, odd[2] = {0, 3}, large[2] = {0, 65535};
 	uint64_t file = 0, nofd = 0x100;
@@ -143,7 +143,7 @@ assert_closed(const uint32_t *header)
 	fe_disconnect(&fe);
 }
 
-Test(gateway_config, malformed_headers_close_the_connection_and_the_next_one_is_served)
+Test(gateway_config, E_malformed_headers_close_the_connection_and_the_next_one_is_served)
 {
 	const uint32_t huge[] = {1, 1, 0xffffffff}, large[] = {1, 1, 4097}, reply[] = {1, 5, 0},
 		       version[] = {1, 2, 0};

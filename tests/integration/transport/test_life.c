@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Pause, reset, swapped fds, reconnects: vmm.md section 3, B1, B2, B5, B8, B9. */
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <fcntl.h>
@@ -51,7 +50,7 @@ use_chains(uint16_t commands, uint16_t events)
 	*fe_used_idx(&bed.fe, 1) = bed.dev.bases[1] = events;
 }
 
-Test(gateway_life, pause_returns_the_bases_and_continues_without_a_reset)
+Test(gateway_life, B1_pause_returns_the_bases_and_continues_without_a_reset)
 {
 	uint32_t bases[2];
 
@@ -67,7 +66,7 @@ Test(gateway_life, pause_returns_the_bases_and_continues_without_a_reset)
 	cr_assert_eq(bed.dev.configs[0].avail_base, 1000);
 }
 
-Test(gateway_life, guest_reset_is_told_from_a_pause)
+Test(gateway_life, B2_guest_reset_is_told_from_a_pause)
 {
 	uint32_t bases[2];
 
@@ -80,7 +79,7 @@ Test(gateway_life, guest_reset_is_told_from_a_pause)
 	cr_assert_eq(bed.dev.configs[0].avail_base, 0);
 }
 
-Test(gateway_life, pause_at_a_wrapped_index_is_not_mistaken_for_a_reset)
+Test(gateway_life, B9_pause_at_a_wrapped_index_is_not_mistaken_for_a_reset)
 {
 	uint32_t bases[2];
 
@@ -92,7 +91,7 @@ Test(gateway_life, pause_at_a_wrapped_index_is_not_mistaken_for_a_reset)
 	cr_assert_eq(bed.dev.nb_resets, 1);
 }
 
-Test(gateway_life, packed_base_comes_back_with_both_halves)
+Test(gateway_life, B1_packed_base_comes_back_with_both_halves)
 {
 	uint32_t bases[2] = {0x80008000, 0x80008000};
 
@@ -107,7 +106,7 @@ Test(gateway_life, packed_base_comes_back_with_both_halves)
 	cr_assert_eq(bed.dev.nb_resets, 1);
 }
 
-Test(gateway_life, bare_disable_and_enable_go_on_where_they_stopped)
+Test(gateway_life, B4_bare_disable_and_enable_go_on_where_they_stopped)
 {
 	start(zero_bases);
 	use_chains(5, 0);
@@ -121,7 +120,7 @@ Test(gateway_life, bare_disable_and_enable_go_on_where_they_stopped)
 	cr_assert_eq(bed.dev.nb_resets, 1);
 }
 
-Test(gateway_life, call_fd_swapped_while_running_restarts_the_ring_and_signals_once)
+Test(gateway_life, A14_call_fd_swapped_while_running_restarts_the_ring_and_signals_once)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	unsigned int nb_starts;
@@ -149,7 +148,7 @@ set_fd(uint32_t request, int fd)
 	return fe_reply_u64(&bed.fe, request);
 }
 
-Test(gateway_life, no_fd_of_a_front_end_can_hold_up_a_reactor)
+Test(gateway_life, E_no_fd_of_a_front_end_can_hold_up_a_reactor)
 {
 	int fd = eventfd(0, EFD_CLOEXEC);
 	int pipe_fds[2];
@@ -168,7 +167,7 @@ Test(gateway_life, no_fd_of_a_front_end_can_hold_up_a_reactor)
 	close(pipe_fds[1]);
 }
 
-Test(gateway_life, slow_device_delays_the_answer_but_not_another_device)
+Test(gateway_life, B5_slow_device_delays_the_answer_but_not_another_device)
 {
 	struct transport_config config = {.name = "cam1", .listen_fd = -1, .arena_fd = -1};
 	struct fake_device other_dev;
@@ -249,19 +248,6 @@ count_lines(const char *path)
 	return nb;
 }
 
-static unsigned int
-count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int nb = 0;
-
-	while (readdir(dir) != NULL) {
-		nb++;
-	}
-	closedir(dir);
-	return nb;
-}
-
 static void
 connect_and_start(int how)
 {
@@ -287,7 +273,7 @@ let_settle(void)
 	fe_disconnect(&fe);
 }
 
-Test(gateway_life, thousand_reconnects_leak_no_fd_and_no_mapping)
+Test(gateway_life, B8_thousand_reconnects_leak_no_fd_and_no_mapping)
 {
 	unsigned int nb_fds, nb_maps;
 
@@ -296,18 +282,18 @@ Test(gateway_life, thousand_reconnects_leak_no_fd_and_no_mapping)
 		connect_and_start(i);
 	}
 	usleep(50000);
-	nb_fds = count_fds();
+	nb_fds = bed_count_fds();
 	nb_maps = count_lines("/proc/self/maps");
 	for (int i = 0; i < NB_RECONNECTS; i++) {
 		connect_and_start(i);
 	}
 	let_settle();
 	usleep(50000);
-	cr_assert_leq(count_fds(), nb_fds);
+	cr_assert_leq(bed_count_fds(), nb_fds);
 	cr_assert_leq(count_lines("/proc/self/maps"), nb_maps + 2);
 }
 
-Test(gateway_life, disconnect_at_every_byte_of_a_message_is_survived)
+Test(gateway_life, E_disconnect_at_every_byte_of_a_message_is_survived)
 {
 	uint64_t table[9] = {2, 0, FE_MEM_BYTES, FE_UVA, 0, FE_GPA, FE_MEM_BYTES, 0x123000, 0};
 	uint32_t header[3] = {5, 9, sizeof(table)};

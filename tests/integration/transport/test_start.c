@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Start sequences: vmm.md section 3, A1 to A3 and A15. */
+/* Start sequences of QEMU, and of none in particular: A1 to A7, A14, A15. */
 #include <string.h>
 #include <unistd.h>
 
@@ -26,60 +26,38 @@ tear_down(void)
 
 TestSuite(gateway_start, .init = set_up, .fini = tear_down, .timeout = 30);
 
-static void
-assert_runs(const struct fake_device *dev)
-{
-	struct transport_status status;
-
-	cr_assert(dev->running[0] && dev->running[1]);
-	cr_assert_eq(dev->mem.nb_regions, FE_NB_REGIONS);
-	for (int queue = 0; queue < TRANSPORT_NB_QUEUES; queue++) {
-		const struct virtq_config *config = &dev->configs[queue];
-
-		cr_assert_eq(config->size, FE_QUEUE_SIZE);
-		cr_assert_geq(config->callfd, 0);
-		cr_assert_geq(config->kickfd, 0);
-		cr_assert(config->event_idx && config->indirect);
-	}
-	vhost_user_status(bed.transport, &status);
-	cr_assert(status.connected && status.started);
-	cr_assert_eq(status.features, bed.fe.features);
-	cr_assert_eq(status.protocol_features, bed.fe.protocol);
-	cr_assert_eq(status.nb_bad_messages, 0);
-}
-
-Test(gateway_start, qemu_order_starts_both_rings_and_resets_once)
+Test(gateway_start, A1_qemu_order_starts_both_rings_and_resets_once)
 {
 	fe_qemu_realize(&bed.fe);
 	cr_assert_eq(bed.dev.nb_quiesces, 0, "nothing ran, nothing to quiesce");
 	fe_qemu_start(&bed.fe, zero_bases);
-	assert_runs(&bed.dev);
+	bed_assert_runs(&bed);
 	cr_assert_eq(bed.dev.nb_resets, 1);
 }
 
-Test(gateway_start, qemu_order_without_reply_ack_works_too)
+Test(gateway_start, A2_qemu_order_without_reply_ack_works_too)
 {
 	bed.fe.protocol &= ~FE_REPLY_ACK;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	assert_runs(&bed.dev);
+	bed_assert_runs(&bed);
 }
 
-Test(gateway_start, qemu_order_without_mq_works_too)
+Test(gateway_start, A3_qemu_order_without_mq_works_too)
 {
 	bed.fe.protocol &= ~1ull;
 	bed.fe.mq = false;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	assert_runs(&bed.dev);
+	bed_assert_runs(&bed);
 }
 
-Test(gateway_start, qemu_order_with_messages_in_pieces_works_too)
+Test(gateway_start, A15_qemu_order_with_messages_in_pieces_works_too)
 {
 	bed.fe.split_sends = true;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	assert_runs(&bed.dev);
+	bed_assert_runs(&bed);
 }
 
 Test(gateway_start, packed_rings_begin_at_the_base_given)
@@ -89,24 +67,24 @@ Test(gateway_start, packed_rings_begin_at_the_base_given)
 	bed.fe.features |= FE_PACKED;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, bases);
-	assert_runs(&bed.dev);
+	bed_assert_runs(&bed);
 	cr_assert(bed.dev.configs[0].packed && bed.dev.configs[1].packed);
 	cr_assert_eq(bed.dev.configs[0].avail_base, 0x8000);
 	cr_assert_eq(bed.dev.configs[1].used_base, 0x8000);
 }
 
-Test(gateway_start, split_rings_begin_at_the_used_index_not_at_base)
+Test(gateway_start, A10_split_rings_begin_at_the_used_index_not_at_base)
 {
 	const uint32_t bases[2] = {0, 16}; /* Cloud Hypervisor: avail index of posted events */
 
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, bases);
-	assert_runs(&bed.dev);
+	bed_assert_runs(&bed);
 	cr_assert_eq(bed.dev.configs[1].avail_base, 0);
 	cr_assert_eq(bed.dev.configs[1].used_base, 0);
 }
 
-Test(gateway_start, kick_and_enable_before_the_addresses_start_the_rings_as_well)
+Test(gateway_start, A14_kick_and_enable_before_the_addresses_start_the_rings_as_well)
 {
 	uint32_t queue;
 
@@ -121,20 +99,20 @@ Test(gateway_start, kick_and_enable_before_the_addresses_start_the_rings_as_well
 	}
 	cr_assert(!bed.dev.running[0]);
 	fe_set_mem_table(&bed.fe, -1, 0);
-	assert_runs(&bed.dev);
+	bed_assert_runs(&bed);
 }
 
-Test(gateway_start, glued_messages_are_answered_in_order)
+Test(gateway_start, A15_glued_messages_are_answered_in_order)
 {
 	uint32_t glued[] = {1, 1, 0, 17, 1, 0, 15, 1, 0}; /* three headers */
 
 	cr_assert_eq(write(bed.fe.fd, glued, sizeof(glued)), (ssize_t)sizeof(glued));
 	cr_assert_neq(fe_reply_u64(&bed.fe, 1), 0);
 	cr_assert_eq(fe_reply_u64(&bed.fe, 17), 2);
-	cr_assert_eq(fe_reply_u64(&bed.fe, 15), FE_PROTOCOL);
+	cr_assert_eq(fe_reply_u64(&bed.fe, 15), FE_OFFER);
 }
 
-Test(gateway_start, ring_addresses_outside_memory_are_refused_and_the_connection_lives)
+Test(gateway_start, E_ring_addresses_outside_memory_are_refused_and_the_connection_lives)
 {
 	uint64_t addr[5] = {0, 0x1000, 0x2000, 0x3000, 0};
 	uint32_t enable[2] = {0, 1};
@@ -150,4 +128,127 @@ Test(gateway_start, ring_addresses_outside_memory_are_refused_and_the_connection
 	cr_assert(!bed.dev.running[0]);
 	fe_set_ring(&bed.fe, 0, 0);
 	cr_assert(bed.dev.running[0], "good addresses heal it");
+}
+
+Test(gateway_start, A3b_qemu_order_without_config_works_too)
+{
+	bed.fe.protocol &= ~(1ull << 9);
+	fe_qemu_realize(&bed.fe);
+	fe_qemu_start(&bed.fe, zero_bases);
+	bed_assert_runs(&bed);
+}
+
+Test(gateway_start, A4_qemu_with_memory_slots_adds_regions_one_by_one)
+{
+	const uint64_t window[4] = {2 * FE_GPA, FE_ARENA_BYTES, FE_UVA + 2 * FE_GPA, 0};
+	unsigned int nb_quiesces, nb_fds;
+
+	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
+	bed.fe.protocol |= 1ull << 15;
+	fe_qemu_realize(&bed.fe);
+	fe_play(&bed.fe, FE_SCRIPT(36, 2, 37));
+	cr_assert_eq(bed.dev.mem.nb_regions, 2);
+	fe_play_rings(&bed.fe, FE_SCRIPT(8, 10, 9, 12, 13));
+	fe_play_each(&bed.fe, FE_SCRIPT(18, 13));
+	bed_assert_runs(&bed);
+	nb_quiesces = bed.dev.nb_quiesces;
+	nb_fds = bed_count_fds();
+	for (int i = 0; i < 20; i++) {
+		cr_assert_eq(fe_mem_reg(&bed.fe, 37, window, bed.arena_fd), 0);
+		cr_assert_eq(fe_mem_reg(&bed.fe, 38, window, i % 2 ? bed.arena_fd : -1), 0);
+	}
+	cr_assert_eq(bed.dev.nb_quiesces, nb_quiesces, "our own window stops nothing");
+	cr_assert_eq(bed_count_fds(), nb_fds);
+	bed_assert_runs(&bed);
+}
+
+Test(gateway_start, A5_gpa_addresses_beside_shmem_are_ring_addresses_of_the_guest)
+{
+	bed.fe.protocol = FE_OFFER;
+	bed.fe.uva = 0;
+	fe_qemu_realize(&bed.fe);
+	fe_qemu_start(&bed.fe, zero_bases);
+	bed_assert_runs(&bed);
+	vhost_user_ops.window_map(bed.transport);
+	fe_serve_map(&bed.fe, 0);
+	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), 0);
+}
+
+/* STATUS is acked: QEMU's generic device says no more than 8, its media device 15 and 0. */
+static void
+start_with_status(uint64_t status)
+{
+	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
+	bed.fe.protocol |= 1ull << 16;
+	fe_qemu_realize(&bed.fe);
+	cr_assert_eq(fe_get_u64(&bed.fe, 40), 0);
+	fe_set_u64(&bed.fe, 39, status, -1);
+	fe_qemu_start(&bed.fe, zero_bases);
+	bed_assert_runs(&bed);
+	cr_assert_eq(fe_get_u64(&bed.fe, 40), status);
+}
+
+Test(gateway_start, A6_rings_run_without_driver_ok)
+{
+	start_with_status(8);
+}
+
+Test(gateway_start, A7_status_0_at_a_pause_resets_nothing)
+{
+	bed.fe.queue_size = 128;
+	start_with_status(15);
+	*fe_used_idx(&bed.fe, 0) = bed.dev.bases[0] = 77;
+	fe_qemu_stop(&bed.fe, bed.fe.bases);
+	fe_set_u64(&bed.fe, 39, 0, -1);
+	cr_assert_eq(fe_get_u64(&bed.fe, 40), 0);
+	fe_set_u64(&bed.fe, 39, 15, -1);
+	fe_qemu_start(&bed.fe, bed.fe.bases);
+	bed_assert_runs(&bed);
+	cr_assert_eq(bed.dev.nb_resets, 1, "sessions survive");
+	cr_assert_eq(bed.dev.configs[0].avail_base, 77);
+}
+
+Test(gateway_start, A14_without_set_features_rings_wait_for_enable_all_the_same)
+{
+	fe_qemu_realize(&bed.fe);
+	fe_play(&bed.fe, FE_SCRIPT(5));
+	fe_play_rings(&bed.fe, FE_SCRIPT(8, 10, 9, 12, 13));
+	cr_assert(!bed.dev.running[0] && !bed.dev.running[1]);
+	fe_play_each(&bed.fe, FE_SCRIPT(18));
+	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
+}
+
+Test(gateway_start, A14_set_features_twice_resets_nothing)
+{
+	fe_qemu_realize(&bed.fe);
+	fe_qemu_start(&bed.fe, zero_bases);
+	*fe_used_idx(&bed.fe, 0) = bed.dev.bases[0] = 3;
+	fe_play(&bed.fe, FE_SCRIPT(2, 2));
+	bed_assert_runs(&bed);
+	cr_assert_eq(bed.dev.nb_resets, 1);
+	cr_assert_eq(bed.dev.configs[0].avail_base, 3);
+}
+
+Test(gateway_start, A14_rings_may_run_before_there_is_a_channel)
+{
+	fe_play(&bed.fe, FE_SCRIPT(1, 15, 16, 17, 3, 2, 5));
+	fe_play_rings(&bed.fe, FE_SCRIPT(8, 10, 9, 12, 13, 18));
+	bed_assert_runs(&bed);
+	vhost_user_ops.window_map(bed.transport);
+	fe_play(&bed.fe, FE_SCRIPT(21));
+	fe_serve_map(&bed.fe, 0);
+	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), 0);
+}
+
+Test(gateway_start, A14_kick_and_call_may_be_missing)
+{
+	fe_qemu_realize(&bed.fe);
+	fe_qemu_start(&bed.fe, zero_bases);
+	fe_set_u64(&bed.fe, 12, 0x100, -1);
+	fe_set_u64(&bed.fe, 13, 0x100, -1);
+	cr_assert(bed.dev.running[0]);
+	cr_assert_eq(bed.dev.configs[0].kickfd, -1);
+	cr_assert_eq(bed.dev.configs[0].callfd, -1);
 }

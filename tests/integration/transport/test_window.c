@@ -43,14 +43,14 @@ map(uint64_t status)
 	return fake_device_wait_window(&bed.dev, nb);
 }
 
-Test(gateway_window, whole_arena_is_mapped_by_one_exact_message)
+Test(gateway_window, C4_whole_arena_is_mapped_by_one_exact_message)
 {
 	start();
 	cr_assert_eq(map(0), 0);
 	cr_assert(fe_silent(bed.fe.channel, 20));
 }
 
-Test(gateway_window, refusals_of_every_style_are_an_error)
+Test(gateway_window, C1_refusals_of_every_style_are_an_error)
 {
 	struct transport_status status;
 
@@ -63,7 +63,7 @@ Test(gateway_window, refusals_of_every_style_are_an_error)
 	cr_assert_eq(map(0), 0, "the channel is still usable");
 }
 
-Test(gateway_window, refusal_after_a_pause_means_that_the_map_still_stands)
+Test(gateway_window, B1_refusal_after_a_pause_means_that_the_map_still_stands)
 {
 	uint32_t bases[2];
 
@@ -75,7 +75,7 @@ Test(gateway_window, refusal_after_a_pause_means_that_the_map_still_stands)
 	cr_assert_eq(map(1), 0);
 }
 
-Test(gateway_window, refusal_after_a_reset_is_an_error)
+Test(gateway_window, B2_refusal_after_a_reset_is_an_error)
 {
 	uint32_t bases[2];
 
@@ -88,7 +88,7 @@ Test(gateway_window, refusal_after_a_reset_is_an_error)
 	cr_assert_eq(map(1), -5);
 }
 
-Test(gateway_window, channel_is_silent_while_stopped_and_speaks_after_the_start)
+Test(gateway_window, B7_channel_is_silent_while_stopped_and_speaks_after_the_start)
 {
 	uint32_t bases[2];
 
@@ -109,7 +109,7 @@ Test(gateway_window, channel_is_silent_while_stopped_and_speaks_after_the_start)
 	cr_assert_eq(fake_device_wait_window(&bed.dev, 2), 0);
 }
 
-Test(gateway_window, silent_front_end_costs_a_second_and_a_half_and_no_message)
+Test(gateway_window, C1_silent_front_end_costs_a_second_and_a_half_and_no_message)
 {
 	struct timespec before, after;
 
@@ -126,14 +126,14 @@ Test(gateway_window, silent_front_end_costs_a_second_and_a_half_and_no_message)
 	cr_assert_eq(fake_device_wait_window(&bed.dev, 2), 0);
 }
 
-Test(gateway_window, without_reply_ack_the_map_is_sent_and_not_waited_for)
+Test(gateway_window, A12_without_reply_ack_the_map_is_sent_and_not_waited_for)
 {
 	bed.fe.protocol &= ~FE_REPLY_ACK;
 	start();
 	cr_assert_eq(map(0), 0);
 }
 
-Test(gateway_window, without_shmem_there_is_no_window_and_no_message)
+Test(gateway_window, A9_without_shmem_there_is_no_window_and_no_message)
 {
 	bed.fe.protocol &= ~(1ull << 22);
 	start();
@@ -142,7 +142,7 @@ Test(gateway_window, without_shmem_there_is_no_window_and_no_message)
 	cr_assert(fe_silent(bed.fe.channel, 20));
 }
 
-Test(gateway_window, disconnect_while_the_map_is_in_flight_answers_the_device)
+Test(gateway_window, C1_disconnect_while_the_map_is_in_flight_answers_the_device)
 {
 	start();
 	vhost_user_ops.window_map(bed.transport);
@@ -151,14 +151,14 @@ Test(gateway_window, disconnect_while_the_map_is_in_flight_answers_the_device)
 	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), -5);
 }
 
-Test(gateway_window, new_channel_replaces_the_old_one)
+Test(gateway_window, A10_new_channel_replaces_the_old_one)
 {
 	start();
 	fe_qemu_realize(&bed.fe);
 	cr_assert_eq(map(0), 0);
 }
 
-Test(gateway_window, stop_is_answered_while_the_map_is_in_flight)
+Test(gateway_window, B6_stop_is_answered_while_the_map_is_in_flight)
 {
 	uint32_t bases[2];
 

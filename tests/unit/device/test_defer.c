@@ -214,7 +214,7 @@ Test(device_defer, quiescence_waits_for_what_holds_guest_memory)
 	bool is_quiet = false;
 
 	send_deferred(h, a);
-	device_listener.quiesce(h->device, quiet, &is_quiet);
+	device_listener.quiesce(h->device, TRANSPORT_CHANGE, quiet, &is_quiet);
 	h_pass(h, 3);
 	cr_assert_not(is_quiet);
 	send_g_ctrl(h, b);
@@ -239,7 +239,7 @@ Test(device_defer, quiescence_ends_by_the_deadline)
 	send_deferred(h, s);
 	send_g_ctrl(h, s);
 	h_pass(h, 1);
-	device_listener.quiesce(h->device, quiet, &is_quiet);
+	device_listener.quiesce(h->device, TRANSPORT_CHANGE, quiet, &is_quiet);
 	usleep(25000);
 	h_pass(h, 2);
 	cr_assert(is_quiet);

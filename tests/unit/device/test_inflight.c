@@ -125,7 +125,7 @@ static void
 pause_and_go_on(struct h *h, bool with_pause)
 {
 	struct virtq_config config = fake_guest_virtq(h->guest, DEVICE_COMMANDQ);
-	uint16_t base = loopback_ring_stop(h->transport, DEVICE_COMMANDQ);
+	uint16_t base = loopback_ring_stop(h->transport, DEVICE_COMMANDQ, TRANSPORT_CHANGE);
 
 	if (with_pause) {
 		h_pass(h, 4);
@@ -207,11 +207,84 @@ Test(device_inflight, nothing_is_written_for_a_stopped_ring_at_the_deadline)
 	cr_assert_eq(h_reqbufs(h, a, 1), 1);
 	h->no_window = true;
 	send_mmap(h, a);
-	loopback_ring_stop(h->transport, DEVICE_COMMANDQ);
+	loopback_ring_stop(h->transport, DEVICE_COMMANDQ, TRANSPORT_CHANGE);
 	usleep(25000);
 	h_pass(h, 4);
 	cr_assert_eq(h->device->first_free, 1, "it waits for the ring, or for a reset");
 	loopback_reset(h->transport);
 	cr_assert_eq(h->device->first_free, 0);
+	h_destroy(h);
+}
+
+/* Stops the ring for good and claims that its position is its used index: nothing is under way. */
+static void
+stop_for_good(struct h *h)
+{
+	uint64_t start_ns = clock_monotonic_ns();
+	uint16_t base;
+
+	h_pass(h, 2); /* it takes what was sent */
+	base = loopback_ring_stop(h->transport, DEVICE_COMMANDQ, TRANSPORT_STOP);
+	cr_assert_lt(clock_monotonic_ns() - start_ns, 1000 * NSEC_PER_MSEC);
+	cr_assert_eq(base, h->device->vqs[DEVICE_COMMANDQ].used_idx);
+}
+
+Test(device_inflight, B6_a_stop_answers_an_mmap_whose_window_does_not_come)
+{
+	struct h *h = h_create(NULL);
+	uint32_t a = h_open(h);
+
+	cr_assert_eq(h_reqbufs(h, a, 1), 1);
+	h->no_window = true;
+	send_mmap(h, a);
+	send_g_ctrl(h, a); /* waits for it */
+	stop_for_good(h);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.hdr.status, EIO);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.len, 16);
+	cr_assert_eq(reply.hdr.status, 0);
+	cr_assert_eq(h->device->first_free, 0);
+	h_destroy(h);
+}
+
+Test(device_inflight, B5_a_stop_answers_a_deferred_command_long_before_its_deadline)
+{
+	struct h *h = h_create(&(struct h_config){.deadline_ms = 4000});
+	uint32_t a = h_open(h), b = h_open(h), i;
+
+	send_deferred(h, a);
+	send_g_ctrl(h, a); /* waits for it */
+	send_g_ctrl(h, b); /* does not */
+	stop_for_good(h);
+	for (i = 0; i < 3; i++) {
+		cr_assert_eq(h_recv(h, &reply), 0);
+		cr_assert_eq(reply.hdr.status, reply.len == 8 ? EIO : 0);
+	}
+	cr_assert_eq(h->device->first_free, 1, "the slot waits for its owner");
+	vmedia_request_complete(h->backend->deferred, 0);
+	cr_assert_eq(h_recv(h, &reply), -EAGAIN);
+	cr_assert_eq(h->device->first_free, 0);
+	h_destroy(h);
+}
+
+Test(device_inflight, B5_commands_that_defer_during_a_stop_are_answered_by_its_end)
+{
+	struct h *h = h_create(&(struct h_config){.deadline_ms = 4000});
+	struct vmedia_request *first;
+	uint64_t std = 1;
+	uint32_t a = h_open(h);
+
+	send_deferred(h, a);
+	first = h->backend->deferred;
+	h_send_ioctl(h, a, S_STD, &std, sizeof(std), 0);
+	stop_for_good(h);
+	cr_assert_neq(h->backend->deferred, first, "the second began during the stop");
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.hdr.status, EIO);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.hdr.status, EIO);
+	vmedia_request_complete(first, 0);
+	vmedia_request_complete(h->backend->deferred, 0);
 	h_destroy(h);
 }

@@ -186,7 +186,8 @@ check_stop_and_go_on(bool packed)
 	for (int i = 0; i < 5; i++) {
 		struct virtq_config config = fake_guest_virtq(h->guest, 0);
 
-		config.avail_base = config.used_base = loopback_ring_stop(h->transport, 0);
+		config.avail_base = loopback_ring_stop(h->transport, 0, TRANSPORT_STOP);
+		config.used_base = config.avail_base;
 		cr_assert_eq(loopback_ring_start(h->transport, 0, &config), 0);
 		cr_assert_eq(h_ioctl(h, s, _IOC_NR(VIDIOC_G_CTRL), &c, sizeof(c), sizeof(c)), 0);
 	}

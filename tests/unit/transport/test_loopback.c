@@ -48,8 +48,8 @@ Test(loopback, rings_start_stop_and_return_their_base_while_the_device_is_quiet)
 	cr_assert_eq(loopback_ring_start(transport, 1, &ring), 0);
 	cr_assert(dev.running[0] && dev.running[1]);
 	dev.bases[0] = 99;
-	cr_assert_eq(loopback_ring_stop(transport, 0), 99);
-	cr_assert_eq(loopback_ring_stop(transport, 1), 7);
+	cr_assert_eq(loopback_ring_stop(transport, 0, TRANSPORT_STOP), 99);
+	cr_assert_eq(loopback_ring_stop(transport, 1, TRANSPORT_STOP), 7);
 	cr_assert(!dev.running[0] && !dev.running[1]);
 	cr_assert_eq(dev.nb_quiesces, 5);
 }
@@ -93,7 +93,7 @@ struct slow {
 };
 
 static void
-slow_quiesce(void *device, void (*done)(void *arg), void *arg)
+slow_quiesce(void *device, enum transport_quiesce why, void (*done)(void *arg), void *arg)
 {
 	struct slow *slow = device;
 

@@ -101,7 +101,7 @@ node_queue_type(const struct vmedia_device *device, int direction)
 {
 	uint32_t caps = device->node.device_caps;
 
-	if (device_is_m2m(device)) {
+	if (caps & V4L2_CAP_VIDEO_M2M) {
 		return direction == DEVICE_CAPTURE ? V4L2_BUF_TYPE_VIDEO_CAPTURE
 		                                   : V4L2_BUF_TYPE_VIDEO_OUTPUT;
 	}

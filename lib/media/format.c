@@ -8,24 +8,26 @@
 #include "base/compiler.h"
 #include "base/util.h"
 
-#define REC709 V4L2_COLORSPACE_REC709
-#define SRGB   V4L2_COLORSPACE_SRGB
-#define JPEG   V4L2_COLORSPACE_JPEG
+#define FULL V4L2_QUANTIZATION_FULL_RANGE
 
 /* clang-format off */
 static const struct format_info formats[] = {
-	/* fourcc             description            mem comp  sample bytes hsub vsub */
-	{V4L2_PIX_FMT_NV12,   "Y/UV 4:2:0",            1, 2, {1, 2},    2, 2, false, REC709},
-	{V4L2_PIX_FMT_NV12M,  "Y/UV 4:2:0 (N-C)",      2, 2, {1, 2},    2, 2, false, REC709},
-	{V4L2_PIX_FMT_YUV420, "Planar YUV 4:2:0",      1, 3, {1, 1, 1}, 2, 2, false, REC709},
-	{V4L2_PIX_FMT_YUYV,   "YUYV 4:2:2",            1, 1, {2},       2, 1, false, REC709},
-	{V4L2_PIX_FMT_UYVY,   "UYVY 4:2:2",            1, 1, {2},       2, 1, false, REC709},
-	{V4L2_PIX_FMT_GREY,   "8-bit Greyscale",       1, 1, {1},       1, 1, false, SRGB},
-	{V4L2_PIX_FMT_RGB24,  "24-bit RGB 8-8-8",      1, 1, {3},       1, 1, false, SRGB},
-	{V4L2_PIX_FMT_XBGR32, "32-bit BGRX 8-8-8-8",   1, 1, {4},       1, 1, false, SRGB},
-	{V4L2_PIX_FMT_BGR32,  "32-bit BGRA/X 8-8-8-8", 1, 1, {4},       1, 1, false, SRGB},
-	{V4L2_PIX_FMT_MJPEG,  "Motion-JPEG",           1, 1, {2},       1, 1, true,  JPEG},
-	{V4L2_PIX_FMT_H264,   "H.264",                 1, 1, {2},       1, 1, true,  REC709},
+	/* fourcc             description               mem comp  sample bytes hsub vsub */
+	{V4L2_PIX_FMT_NV12,   "Y/UV 4:2:0",             1, 2, {1, 2},    2, 2, false, 0},
+	{V4L2_PIX_FMT_NV21,   "Y/VU 4:2:0",             1, 2, {1, 2},    2, 2, false, 0},
+	{V4L2_PIX_FMT_NV16,   "Y/UV 4:2:2",             1, 2, {1, 2},    2, 1, false, 0},
+	{V4L2_PIX_FMT_NV12M,  "Y/UV 4:2:0 (N-C)",       2, 2, {1, 2},    2, 2, false, 0},
+	{V4L2_PIX_FMT_YUV420, "Planar YUV 4:2:0",       1, 3, {1, 1, 1}, 2, 2, false, 0},
+	{V4L2_PIX_FMT_YUV420M, "Planar YUV 4:2:0 (N-C)", 3, 3, {1, 1, 1}, 2, 2, false, 0},
+	{V4L2_PIX_FMT_YUYV,   "YUYV 4:2:2",             1, 1, {2},       2, 1, false, 0},
+	{V4L2_PIX_FMT_UYVY,   "UYVY 4:2:2",             1, 1, {2},       2, 1, false, 0},
+	{V4L2_PIX_FMT_GREY,   "8-bit Greyscale",        1, 1, {1},       1, 1, false, 0},
+	{V4L2_PIX_FMT_RGB565, "16-bit RGB 5-6-5",       1, 1, {2},       1, 1, false, 0},
+	{V4L2_PIX_FMT_RGB24,  "24-bit RGB 8-8-8",       1, 1, {3},       1, 1, false, 0},
+	{V4L2_PIX_FMT_XBGR32, "32-bit BGRX 8-8-8-8",    1, 1, {4},       1, 1, false, 0},
+	{V4L2_PIX_FMT_BGR32,  "32-bit BGRA/X 8-8-8-8",  1, 1, {4},       1, 1, false, 0},
+	{V4L2_PIX_FMT_MJPEG,  "Motion-JPEG",            1, 1, {2},       1, 1, true, FULL},
+	{V4L2_PIX_FMT_H264,   "H.264",                  1, 1, {2},       1, 1, true, 0},
 };
 /* clang-format on */
 
@@ -146,9 +148,9 @@ fit_size(const struct vmedia_format_desc *desc, uint32_t width, uint32_t height,
 static void
 default_colors(struct vmedia_format *f)
 {
-	f->colorspace = format_info(f->fourcc)->colorspace;
+	f->colorspace = V4L2_COLORSPACE_SRGB; /* its YCbCr is that of BT.601, limited range */
 	f->ycbcr_enc = V4L2_YCBCR_ENC_DEFAULT;
-	f->quantization = V4L2_QUANTIZATION_DEFAULT;
+	f->quantization = format_info(f->fourcc)->quantization;
 	f->xfer_func = V4L2_XFER_FUNC_DEFAULT;
 }
 

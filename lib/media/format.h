@@ -28,7 +28,7 @@ struct format_info {
 	uint8_t sample_bytes[FORMAT_MAX_COMPONENTS];
 	uint8_t hsub, vsub; /* subsampling of components 1 and 2; packed: pixels per group */
 	bool compressed;
-	uint32_t colorspace; /* V4L2_COLORSPACE_*, when nobody asks for another */
+	uint32_t quantization; /* V4L2_QUANTIZATION_*, when nobody asks for another */
 };
 
 /* NULL: no such format. */

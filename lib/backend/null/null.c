@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * null: a camera, a display or a codec that touches no pixel. Buffers come back at once or at a
- * frame rate. It measures what everything around a backend costs, and it is the tutorial:
+ * null: a camera, a display or a codec that touches no pixel, and the tutorial:
  * docs/add-a-backend.md walks through this file, null.md is the manual.
  */
 #include <stdio.h>
@@ -14,8 +13,8 @@
 
 /* ---- Memory. The core allocates it, zeroes it and stores the options in it. */
 enum null_role {
-	ROLE_CAPTURE, /* also the index of the queue */
-	ROLE_OUTPUT,  /* also the index of the queue */
+	ROLE_CAPTURE, /* the first two are also the index of the queue */
+	ROLE_OUTPUT,
 	ROLE_M2M
 };
 
@@ -32,20 +31,20 @@ struct null_session {
 };
 
 struct null_device {
-	uint32_t role, fps, width, height; /* options */
+	uint32_t role, planar, fps, width, height; /* options */
 	TAILQ_HEAD(, null_session) streaming;
 };
 
 /* ---- What users can set, and what guests are offered. */
 static const char *const role_names[] = {"capture", "output", "m2m", NULL};
-static const uint32_t caps[] = {V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_OUTPUT, V4L2_CAP_VIDEO_M2M};
+static const char *const planar_names[] = {"single", "multi", NULL};
+#define BOTH(role) V4L2_CAP_VIDEO_##role, V4L2_CAP_VIDEO_##role##_MPLANE
+static const uint32_t caps[] = {BOTH(CAPTURE), BOTH(OUTPUT), BOTH(M2M)};
 
 #define SIZES 16, 8192, 2, 16, 8192, 2 /* width and height: from, to, step */
 static const struct vmedia_format_desc formats[] = {
-	{V4L2_PIX_FMT_NV12, SIZES},
-	{V4L2_PIX_FMT_YUYV, SIZES},
-	{V4L2_PIX_FMT_XBGR32, SIZES},
-	{V4L2_PIX_FMT_GREY, SIZES},
+	{V4L2_PIX_FMT_NV12, SIZES}, {V4L2_PIX_FMT_YUYV, SIZES}, {V4L2_PIX_FMT_XBGR32, SIZES},
+	{V4L2_PIX_FMT_GREY, SIZES}, {V4L2_PIX_FMT_NV12M, SIZES}, /* only in the multi-planar API */
 };
 
 static const struct vmedia_ctrl_desc ctrls[] = {
@@ -56,6 +55,7 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 #define OPTION(name) offsetof(struct null_device, name)
 static const struct vmedia_option options[] = {
 	{"role", "what to be", VMEDIA_OPTION_CHOICE, OPTION(role), 0, 0, role_names, "capture"},
+	{"planar", "V4L2 API", VMEDIA_OPTION_CHOICE, OPTION(planar), 0, 0, planar_names, "single"},
 	{"fps", "frames per s; 0: no pace", VMEDIA_OPTION_U32, OPTION(fps), 0, 1000, NULL, "0"},
 	{"width", "pixels", VMEDIA_OPTION_U32, OPTION(width), 16, 8192, NULL, "640"},
 	{"height", "pixels", VMEDIA_OPTION_U32, OPTION(height), 16, 8192, NULL, "480"},
@@ -69,10 +69,11 @@ null_create(struct vmedia_device *device, struct vmedia_node *node)
 	struct null_device *null = vmedia_device_priv(device);
 
 	TAILQ_INIT(&null->streaming);
-	node->device_caps = caps[null->role] | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
+	node->device_caps =
+		caps[2 * null->role + null->planar] | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
 	snprintf(node->card, sizeof(node->card), "vmedia null %s", role_names[null->role]);
 	node->formats = formats;
-	node->nb_formats = ARRAY_SIZE(formats);
+	node->nb_formats = ARRAY_SIZE(formats) - !null->planar;
 	node->ctrls = ctrls;
 	node->nb_ctrls = ARRAY_SIZE(ctrls);
 	node->default_fourcc = V4L2_PIX_FMT_NV12;
@@ -176,8 +177,8 @@ frame(struct null_session *s, uint32_t role)
 	}
 	b = take(q);
 	b->timestamp_ns = clock_monotonic_ns();
-	if (role != ROLE_OUTPUT) {
-		b->planes[0].bytesused = vmedia_format(b->session, b->type)->sizeimage[0];
+	for (uint32_t i = 0; role != ROLE_OUTPUT && i < b->nb_planes; i++) {
+		b->planes[i].bytesused = vmedia_format(b->session, b->type)->sizeimage[i];
 	}
 	if (role == ROLE_M2M) {
 		in = take(output);

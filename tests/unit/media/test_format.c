@@ -165,11 +165,11 @@ Test(format, the_application_chooses_the_colours_of_an_output_only)
 	cr_assert_eq(f.quantization, V4L2_QUANTIZATION_DEFAULT);
 	wish.fmt.pix.colorspace = 4711;
 	cr_assert_eq(format_negotiate(&node, &wish, &f), 0);
-	cr_assert_eq(f.colorspace, V4L2_COLORSPACE_REC709);
+	cr_assert_eq(f.colorspace, V4L2_COLORSPACE_SRGB);
 	wish.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 	wish.fmt.pix.colorspace = V4L2_COLORSPACE_BT2020;
 	cr_assert_eq(format_negotiate(&node, &wish, &f), 0);
-	cr_assert_eq(f.colorspace, V4L2_COLORSPACE_REC709);
+	cr_assert_eq(f.colorspace, V4L2_COLORSPACE_SRGB);
 }
 
 Test(format, multi_planar_struct_is_filled_completely)

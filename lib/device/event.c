@@ -219,7 +219,9 @@ publish_buffer(struct vmedia_device *device, struct pending *pending)
 	struct v4l2_plane planes[VIDEO_MAX_PLANES];
 	struct v4l2_buffer b;
 
-	bufq_fill(queue, buffer, shm_map_is_mapped(device->map, &range), &b, planes);
+	bufq_fill(queue, buffer,
+		queue->memory == V4L2_MEMORY_MMAP && shm_map_is_mapped(device->map, &range), &b,
+		planes);
 	ioctl_encode_dqbuf(
 		event != NULL ? event : &copy, session->id, &b, planes, buffer->pub.nb_planes);
 	if (likely(event != NULL)) {

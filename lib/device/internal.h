@@ -12,6 +12,7 @@
  *   ioctl.c        HOT: decode → backend or core handler → encode
  *   ioctl_*.c      the core's handlers by family: buffers, reqbufs, format, ctrl, event, input
  *   session.c      the session table
+ *   pages.c        buffers in the guest's own memory
  *   mapping.c      MMAP, MUNMAP, the window
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
  *   offload.c      vmedia_offload on top of the reactor's
@@ -65,6 +66,7 @@ union request_cmd {
 struct buffer_slab {
 	struct buffer_slab *next; /* of the reaper */
 	uint32_t nb;              /* buffers in use; the queue holds them at consecutive indices */
+	uint32_t nb_pages;        /* buffers with room for the guest's pages */
 	struct bufq_buffer buffers[];
 };
 
@@ -73,6 +75,7 @@ struct buffers_job {
 	struct vmedia_job job;
 	struct vmedia_request *request;
 	uint32_t direction; /* DEVICE_CAPTURE or DEVICE_OUTPUT */
+	uint32_t memory;    /* V4L2_MEMORY_* */
 	uint32_t nb_wanted;
 	uint32_t nb_reserved; /* buffers whose ranges are held */
 	uint32_t nb_ready;    /* of these, backed by pages and zeroed */
@@ -329,6 +332,19 @@ void queue_stop(struct vmedia_session *session, struct bufq *q);
 /* On a node with one owner per direction: somebody else owns this one. */
 bool queue_is_foreign(const struct vmedia_session *session, const struct bufq *q);
 
+/* ---- pages.c */
+/* Room for the pages of a buffer of such planes, lengths in bytes; on offload. -ENOMEM: free it. */
+int pages_alloc(struct bufq_buffer *buffer, const uint32_t *lengths);
+void pages_free(struct bufq_buffer *buffer);
+/* Reads the SG lists of QBUF or PREPARE_BUF and finds the pieces. -EINVAL, -ENOMEM: *buffer must
+ * not be queued. */
+int pages_collect(struct vmedia_request *request, struct bufq_buffer *buffer,
+	uint32_t nb_segments[VIDEO_MAX_PLANES]);
+/* The planes consist of what was collected. */
+void pages_attach(struct bufq_buffer *buffer, const uint32_t nb_segments[VIDEO_MAX_PLANES]);
+/* The guest's memory moves: what is queued is found again in `mem` (NULL: gone). */
+void pages_rebase_all(struct vmedia_device *device, const struct guest_mem *mem);
+
 /* ---- ioctl_reqbufs.c */
 vmedia_ioctl_fn core_reqbufs, core_create_bufs;
 /* A stopped queue gives up its buffers and its owner. */
@@ -348,7 +364,7 @@ void context_init(const struct vmedia_device *device, struct context *context);
 static inline bool
 device_is_m2m(const struct vmedia_device *device)
 {
-	return (device->node.device_caps & V4L2_CAP_VIDEO_M2M) != 0;
+	return (device->node.device_caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) != 0;
 }
 
 /* ---- session.c */

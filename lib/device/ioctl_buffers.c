@@ -28,12 +28,13 @@ queue_is_foreign(const struct vmedia_session *session, const struct bufq *q)
 }
 
 static bool
-is_mapped(const struct vmedia_device *device, const struct bufq_buffer *buffer)
+is_mapped(
+	const struct vmedia_device *device, const struct bufq *q, const struct bufq_buffer *buffer)
 {
 	const struct vmedia_plane *plane = &buffer->pub.planes[0];
 	struct shm_range range = {plane->offset, plane->length};
 
-	return shm_map_is_mapped(device->map, &range);
+	return q->memory == V4L2_MEMORY_MMAP && shm_map_is_mapped(device->map, &range);
 }
 
 /* The buffer as it is now; planes the guest has room for beyond the real ones become zero. */
@@ -46,7 +47,7 @@ reply(struct vmedia_request *request, const struct bufq *q, const struct bufq_bu
 		memset(&payload->planes[buffer->pub.nb_planes], 0,
 			(payload->nb_planes - buffer->pub.nb_planes) * sizeof(payload->planes[0]));
 	}
-	bufq_fill(q, buffer, is_mapped(request->device, buffer), &payload->arg.buffer,
+	bufq_fill(q, buffer, is_mapped(request->device, q, buffer), &payload->arg.buffer,
 		payload->planes);
 }
 
@@ -72,6 +73,34 @@ core_querybuf(struct vmedia_session *session, struct vmedia_request *request, vo
 	return 0;
 }
 
+typedef int queue_fn(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
+	uint32_t nb_planes, struct bufq_buffer **buffer);
+
+/* QBUF and PREPARE_BUF of SHARED_PAGES: all that can fail comes first (S-23). */
+static int
+queue_pages(
+	struct vmedia_request *request, struct bufq *q, queue_fn *fn, struct bufq_buffer **buffer)
+{
+	const struct v4l2_buffer *b = &request->payload.arg.buffer;
+	const struct v4l2_plane *planes = request->payload.planes;
+	uint32_t nb_planes = request->payload.nb_planes, nb_segments[VIDEO_MAX_PLANES];
+	int ret = bufq_check(q, b, planes, nb_planes);
+
+	if (ret == 0 && fn == bufq_prepare && q->buffers[b->index]->state == BUFQ_PREPARED) {
+		ret = -EINVAL;
+	}
+	if (ret == 0) {
+		ret = pages_collect(request, q->buffers[b->index], nb_segments);
+	}
+	if (ret == 0) {
+		ret = fn(q, b, planes, nb_planes, buffer);
+	}
+	if (ret == 0) {
+		pages_attach(*buffer, nb_segments);
+	}
+	return ret;
+}
+
 int
 core_qbuf(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
@@ -83,7 +112,10 @@ core_qbuf(struct vmedia_session *session, struct vmedia_request *request, void *
 	if (unlikely(q == NULL)) {
 		return -EINVAL;
 	}
-	ret = bufq_queue(q, b, request->payload.planes, request->payload.nb_planes, &buffer);
+	ret = likely(q->memory != V4L2_MEMORY_USERPTR)
+	              ? bufq_queue(
+				q, b, request->payload.planes, request->payload.nb_planes, &buffer)
+	              : queue_pages(request, q, bufq_queue, &buffer);
 	if (unlikely(ret != 0)) {
 		return ret;
 	}
@@ -105,7 +137,9 @@ core_prepare_buf(struct vmedia_session *session, struct vmedia_request *request,
 	if (q == NULL) {
 		return -EINVAL;
 	}
-	ret = bufq_prepare(q, b, request->payload.planes, request->payload.nb_planes, &buffer);
+	ret = q->memory != V4L2_MEMORY_USERPTR ? bufq_prepare(q, b, request->payload.planes,
+							 request->payload.nb_planes, &buffer)
+	                                       : queue_pages(request, q, bufq_prepare, &buffer);
 	if (ret == 0) {
 		reply(request, q, buffer);
 	}

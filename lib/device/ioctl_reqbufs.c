@@ -15,7 +15,19 @@
 #include "base/util.h"
 #include "device/internal.h"
 
-#define CAPABILITIES (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
+static uint32_t
+capabilities(const struct vmedia_device *device)
+{
+	return V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS |
+	       (device->node.mmap_only ? 0u : V4L2_BUF_CAP_SUPPORTS_USERPTR);
+}
+
+static bool
+memory_is_supported(const struct vmedia_device *device, uint32_t memory)
+{
+	return memory == V4L2_MEMORY_MMAP ||
+	       (memory == V4L2_MEMORY_USERPTR && !device->node.mmap_only);
+}
 
 /* ---- Giving back */
 
@@ -32,6 +44,17 @@ range_release(struct vmedia_session *session, uint32_t offset, uint32_t length)
 }
 
 static void
+slab_free(struct buffer_slab *slab)
+{
+	uint32_t i;
+
+	for (i = 0; i < slab->nb_pages; i++) {
+		pages_free(&slab->buffers[i]);
+	}
+	free(slab);
+}
+
+static void
 reap_run(struct vmedia_job *job)
 {
 	struct buffers_reaper *reaper = container_of(job, struct buffers_reaper, job);
@@ -40,7 +63,7 @@ reap_run(struct vmedia_job *job)
 		struct buffer_slab *slab = reaper->freeing;
 
 		reaper->freeing = slab->next;
-		free(slab);
+		slab_free(slab);
 	}
 }
 
@@ -109,7 +132,7 @@ queue_free(struct vmedia_session *session, struct bufq *q)
 	for (i = 0; i < q->nb_buffers; i++) {
 		const struct vmedia_buffer *pub = &q->buffers[i]->pub;
 
-		for (p = 0; p < pub->nb_planes; p++) {
+		for (p = 0; q->memory == V4L2_MEMORY_MMAP && p < pub->nb_planes; p++) {
 			range_release(session, pub->planes[p].offset, pub->planes[p].length);
 		}
 	}
@@ -137,7 +160,7 @@ job_release(struct buffers_job *job, uint32_t from)
 	uint32_t i, p;
 
 	for (i = from; i < job->nb_reserved; i++) {
-		for (p = 0; p < job->nb_planes; p++) {
+		for (p = 0; job->memory == V4L2_MEMORY_MMAP && p < job->nb_planes; p++) {
 			range_release(job->request->session, job->offsets[i][p], job->lengths[p]);
 		}
 	}
@@ -191,6 +214,9 @@ reserve_buffer(struct buffers_job *job)
 static void
 reserve(struct buffers_job *job)
 {
+	if (job->memory == V4L2_MEMORY_USERPTR) {
+		job->nb_reserved = job->nb_wanted; /* the guest's memory, not ours */
+	}
 	while (job->nb_reserved < job->nb_wanted && reserve_buffer(job) == 0) {
 	}
 }
@@ -202,6 +228,12 @@ back_buffer(struct buffers_job *job, uint32_t i)
 	struct vmedia_buffer *pub = &job->slab->buffers[i].pub;
 	uint32_t p;
 
+	pub->session = job->request->session;
+	pub->nb_planes = job->nb_planes;
+	if (job->memory == V4L2_MEMORY_USERPTR) {
+		job->slab->nb_pages++;
+		return pages_alloc(&job->slab->buffers[i], job->lengths) == 0;
+	}
 	for (p = 0; p < job->nb_planes; p++) {
 		struct shm_range range = {job->offsets[i][p], job->lengths[p]};
 
@@ -212,8 +244,6 @@ back_buffer(struct buffers_job *job, uint32_t i)
 		pub->planes[p].offset = range.offset;
 		pub->planes[p].length = range.length;
 	}
-	pub->session = job->request->session;
-	pub->nb_planes = job->nb_planes;
 	return true;
 }
 
@@ -281,7 +311,7 @@ back_done(struct vmedia_job *base)
 	nb = nb_to_keep(job);
 	job_release(job, nb);
 	for (i = 0; i < nb; i++) {
-		bufq_add(q, &job->slab->buffers[i]);
+		bufq_add(q, &job->slab->buffers[i], job->memory);
 	}
 	if (nb > 0) {
 		job->slab->nb = nb;
@@ -360,9 +390,9 @@ core_reqbufs(struct vmedia_session *session, struct vmedia_request *request, voi
 	struct bufq *q = session_queue(session, rb->type);
 	const struct vmedia_format *format;
 
-	rb->capabilities = CAPABILITIES;
+	rb->capabilities = capabilities(session->device);
 	rb->flags = 0;
-	if (q == NULL || rb->memory != V4L2_MEMORY_MMAP) {
+	if (q == NULL || !memory_is_supported(session->device, rb->memory)) {
 		return -EINVAL;
 	}
 	if (q->streaming || queue_is_foreign(session, q)) {
@@ -374,6 +404,7 @@ core_reqbufs(struct vmedia_session *session, struct vmedia_request *request, voi
 		return event_drain_wait(request);
 	}
 	format = vmedia_format(session, q->type);
+	request->buffers_job.memory = rb->memory;
 	request->buffers_job.nb_planes = format->nb_planes;
 	memcpy(request->buffers_job.lengths, format->sizeimage, sizeof(format->sizeimage));
 	return job_start(request, q, MIN(rb->count, BUFQ_MAX_BUFFERS));
@@ -408,9 +439,10 @@ core_create_bufs(struct vmedia_session *session, struct vmedia_request *request,
 	struct bufq *q = session_queue(session, create->format.type);
 	int ret;
 
-	create->capabilities = CAPABILITIES;
+	create->capabilities = capabilities(session->device);
 	create->flags = 0;
-	if (q == NULL || create->memory != V4L2_MEMORY_MMAP) {
+	if (q == NULL || !memory_is_supported(session->device, create->memory) ||
+		(q->nb_buffers > 0 && create->memory != q->memory)) {
 		return -EINVAL;
 	}
 	create->index = q->nb_buffers;
@@ -424,6 +456,7 @@ core_create_bufs(struct vmedia_session *session, struct vmedia_request *request,
 	if (q->nb_buffers == BUFQ_MAX_BUFFERS) {
 		return -ENOBUFS;
 	}
+	request->buffers_job.memory = create->memory;
 	ret = create_lengths(
 		&request->buffers_job, vmedia_format(session, q->type), &create->format);
 	if (ret != 0) {

@@ -98,6 +98,7 @@ set_memory(void *arg)
 	struct vmedia_device *device = call->device;
 
 	request_rebase_all(device, call->mem);
+	pages_rebase_all(device, call->mem);
 	if (call->mem != NULL) {
 		device->mem = *call->mem;
 	} else {

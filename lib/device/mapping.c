@@ -131,6 +131,9 @@ find_plane(const struct vmedia_session *session, uint32_t offset)
 	uint32_t q, b, p;
 
 	for (q = 0; q < 2; q++) {
+		if (session->queues[q].memory != V4L2_MEMORY_MMAP) {
+			continue; /* the guest's own memory, or none */
+		}
 		for (b = 0; b < session->queues[q].nb_buffers; b++) {
 			const struct vmedia_buffer *buffer = &session->queues[q].buffers[b]->pub;
 

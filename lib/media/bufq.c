@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/util.h"
+#include "media/plane.h"
 
 /* Flags that tell where a buffer is: never taken from the guest, never from a backend. */
 #define STATE_FLAGS                                                                            \
@@ -37,7 +38,7 @@ bufq_init(struct bufq *q, uint32_t type, bool timestamp_copy)
 }
 
 void
-bufq_add(struct bufq *q, struct bufq_buffer *buffer)
+bufq_add(struct bufq *q, struct bufq_buffer *buffer, uint32_t memory)
 {
 	assert(q->nb_buffers < BUFQ_MAX_BUFFERS);
 	buffer->pub.type = q->type;
@@ -46,7 +47,7 @@ bufq_add(struct bufq *q, struct bufq_buffer *buffer)
 	buffer->state = BUFQ_DEQUEUED;
 	buffer->pending.kind = PENDING_BUFFER;
 	q->buffers[q->nb_buffers++] = buffer;
-	q->memory = V4L2_MEMORY_MMAP;
+	q->memory = memory;
 }
 
 void
@@ -61,13 +62,38 @@ bufq_clear(struct bufq *q)
 
 /* data_offset counts only with several planes; bytesused 0 means "all of it", as in vb2. */
 static int
-check_plane(const struct vmedia_plane *plane, uint32_t bytesused, uint32_t data_offset)
+check_plane(uint32_t length, uint32_t bytesused, uint32_t data_offset)
 {
 	if (bytesused == 0) {
-		bytesused = plane->length;
+		bytesused = length;
 	}
-	if (bytesused > plane->length || (data_offset > 0 && data_offset >= bytesused)) {
+	if (bytesused > length || (data_offset > 0 && data_offset >= bytesused)) {
 		return -EINVAL;
+	}
+	return 0;
+}
+
+/* SHARED_PAGES are as long as the driver says, MMAP buffers as long as they were made. */
+static uint32_t
+length_of(const struct bufq *q, const struct vmedia_buffer *pub, const struct v4l2_buffer *b,
+	const struct v4l2_plane *planes, uint32_t i)
+{
+	if (likely(q->memory == V4L2_MEMORY_MMAP)) {
+		return pub->planes[i].length;
+	}
+	return is_mplane(q->type) ? planes[i].length : b->length;
+}
+
+static int
+check_lengths(const struct bufq *q, const struct bufq_buffer *buffer, const struct v4l2_buffer *b,
+	const struct v4l2_plane *planes)
+{
+	uint32_t i;
+
+	for (i = 0; i < buffer->pub.nb_planes; i++) {
+		if (length_of(q, &buffer->pub, b, planes, i) < buffer->pages[i].min_bytes) {
+			return -EINVAL;
+		}
 	}
 	return 0;
 }
@@ -86,17 +112,18 @@ check_planes(const struct bufq *q, const struct vmedia_buffer *pub, const struct
 		return -EINVAL;
 	}
 	if (!is_mplane(q->type)) {
-		return check_plane(&pub->planes[0], b->bytesused, 0);
+		return check_plane(length_of(q, pub, b, planes, 0), b->bytesused, 0);
 	}
 	for (i = 0; i < pub->nb_planes && ret == 0; i++) {
-		ret = check_plane(&pub->planes[i], planes[i].bytesused, planes[i].data_offset);
+		ret = check_plane(length_of(q, pub, b, planes, i), planes[i].bytesused,
+			planes[i].data_offset);
 	}
 	return ret;
 }
 
 /* Everything that can be wrong, before anything is changed (S-23). */
-static int
-check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
+int
+bufq_check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
 	uint32_t nb_planes)
 {
 	const struct bufq_buffer *buffer;
@@ -115,6 +142,9 @@ check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane
 		return -EBADR;
 	}
 	if (unlikely(buffer->state != BUFQ_DEQUEUED && buffer->state != BUFQ_PREPARED)) {
+		return -EINVAL;
+	}
+	if (unlikely(q->memory != V4L2_MEMORY_MMAP && check_lengths(q, buffer, b, planes) != 0)) {
 		return -EINVAL;
 	}
 	return check_planes(q, &buffer->pub, b, planes);
@@ -152,6 +182,9 @@ take(const struct bufq *q, struct vmedia_buffer *pub, const struct v4l2_buffer *
 {
 	uint32_t i;
 
+	for (i = 0; unlikely(q->memory != V4L2_MEMORY_MMAP) && i < pub->nb_planes; i++) {
+		pub->planes[i].length = length_of(q, pub, b, planes, i);
+	}
 	pub->flags = 0;
 	pub->field = V4L2_FIELD_NONE;
 	pub->sequence = 0;
@@ -171,7 +204,7 @@ int
 bufq_queue(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
 	uint32_t nb_planes, struct bufq_buffer **buffer)
 {
-	int ret = check(q, b, planes, nb_planes);
+	int ret = bufq_check(q, b, planes, nb_planes);
 
 	if (unlikely(ret != 0)) {
 		return ret;
@@ -187,7 +220,7 @@ int
 bufq_prepare(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
 	uint32_t nb_planes, struct bufq_buffer **buffer)
 {
-	int ret = check(q, b, planes, nb_planes);
+	int ret = bufq_check(q, b, planes, nb_planes);
 
 	if (ret != 0) {
 		return ret;
@@ -227,13 +260,20 @@ fill_flags(const struct bufq *q, const struct bufq_buffer *buffer, bool mapped)
 	return flags;
 }
 
+/* The driver's own pointer of a plane stays as it came. */
 static void
-fill_plane(const struct vmedia_plane *plane, struct v4l2_plane *p)
+fill_plane(const struct bufq *q, const struct vmedia_plane *plane, struct v4l2_plane *p)
 {
+	uint64_t userptr = p->m.userptr;
+
 	memset(p, 0, sizeof(*p));
 	p->bytesused = plane->bytesused;
 	p->length = plane->length;
-	p->m.mem_offset = plane->offset;
+	if (likely(q->memory == V4L2_MEMORY_MMAP)) {
+		p->m.mem_offset = plane->offset;
+	} else {
+		p->m.userptr = userptr;
+	}
 	p->data_offset = plane->data_offset;
 }
 
@@ -262,7 +302,19 @@ bufq_fill(const struct bufq *q, const struct bufq_buffer *buffer, bool mapped,
 	}
 	b->length = pub->nb_planes;
 	for (i = 0; i < pub->nb_planes; i++) {
-		fill_plane(&pub->planes[i], &planes[i]);
+		fill_plane(q, &pub->planes[i], &planes[i]);
+	}
+}
+
+/* What the guest lent for this frame. */
+static void
+drop_pages(struct bufq_buffer *buffer)
+{
+	uint32_t i;
+
+	buffer->lost = false;
+	for (i = 0; i < buffer->pub.nb_planes; i++) {
+		plane_set_segments(&buffer->pub.planes[i], NULL, 0);
 	}
 }
 
@@ -272,6 +324,10 @@ bufq_done(struct bufq *q, struct bufq_buffer *buffer)
 	uint32_t i;
 
 	assert(buffer->state == BUFQ_QUEUED);
+	if (unlikely(q->memory != V4L2_MEMORY_MMAP)) {
+		buffer->pub.flags |= buffer->lost ? V4L2_BUF_FLAG_ERROR : 0;
+		drop_pages(buffer);
+	}
 	for (i = 0; i < buffer->pub.nb_planes; i++) {
 		struct vmedia_plane *plane = &buffer->pub.planes[i];
 
@@ -295,6 +351,9 @@ bufq_cancel(struct bufq *q)
 
 	for (i = 0; i < q->nb_buffers; i++) {
 		q->buffers[i]->state = BUFQ_DEQUEUED;
+		if (q->memory != V4L2_MEMORY_MMAP) {
+			drop_pages(q->buffers[i]);
+		}
 	}
 	q->nb_queued = 0;
 }

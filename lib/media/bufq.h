@@ -33,17 +33,27 @@ enum bufq_state {
 	BUFQ_DONE
 };
 
+/* Room for the pages of one plane, SHARED_PAGES only; the arrays are the device's. */
+struct bufq_pages {
+	uint32_t min_bytes; /* what the format needs: less is refused */
+	uint32_t max_segments;
+	struct iovec *segments;
+	uint64_t *gpas; /* guest-physical start of each segment */
+};
+
 struct bufq_buffer {
 	struct vmedia_buffer pub; /* what the backend sees; first member */
 	enum bufq_state state;
 	uint64_t queued_tsc;    /* when QBUF was seen */
 	uint64_t done_tsc;      /* when vmedia_buffer_done was called */
 	struct pending pending; /* on the device's event list in state DONE */
+	bool lost;              /* the guest took pages away while they were queued */
+	struct bufq_pages pages[VIDEO_MAX_PLANES];
 };
 
 struct bufq {
 	uint32_t type;       /* V4L2_BUF_TYPE_*; fixed */
-	uint32_t memory;     /* V4L2_MEMORY_MMAP once buffers exist */
+	uint32_t memory;     /* V4L2_MEMORY_MMAP or _USERPTR once buffers exist, else 0 */
 	uint32_t nb_buffers; /* indices 0 .. nb_buffers - 1 */
 	uint32_t nb_queued;  /* in state QUEUED */
 	bool streaming;
@@ -53,10 +63,15 @@ struct bufq {
 
 void bufq_init(struct bufq *q, uint32_t type, bool timestamp_copy);
 
-/* Adds a DEQUEUED buffer at index nb_buffers; planes' addr, offset and length are set already. */
-void bufq_add(struct bufq *q, struct bufq_buffer *buffer);
+/* Adds a DEQUEUED buffer at index nb_buffers; planes' addr, offset and length are set already, with
+ * V4L2_MEMORY_USERPTR length and pages. */
+void bufq_add(struct bufq *q, struct bufq_buffer *buffer, uint32_t memory);
 /* Forgets all buffers; the caller frees them. Not while streaming. */
 void bufq_clear(struct bufq *q);
+
+/* Whether bufq_queue would take it: 0, or its error. */
+int bufq_check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
+	uint32_t nb_planes);
 
 /*
  * QBUF and PREPARE_BUF: checks `b` and `planes` (R-66: index, type, memory, state, planes, sizes,
@@ -76,7 +91,8 @@ int bufq_prepare(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_
 void bufq_fill(const struct bufq *q, const struct bufq_buffer *buffer, bool mapped,
 	struct v4l2_buffer *b, struct v4l2_plane *planes);
 
-/* QUEUED → DONE, by the backend; and DONE → DEQUEUED, when the event was published. */
+/* QUEUED → DONE, by the backend: the guest's pages are let go; and DONE → DEQUEUED, when the event
+ * was published. */
 void bufq_done(struct bufq *q, struct bufq_buffer *buffer);
 void bufq_dequeued(struct bufq *q, struct bufq_buffer *buffer);
 /* STREAMOFF: every buffer back to DEQUEUED, whatever its state. */

@@ -222,28 +222,42 @@ ioctl_decode(const struct ioctl_desc *desc, struct iov_cursor *in, size_t capaci
 }
 
 int
+ioctl_sg_one(struct ioctl_payload *p, uint64_t left, struct virtio_media_sg_entry *sg)
+{
+	uint64_t end;
+
+	if (unlikely(p->nb_sg == IOCTL_MAX_SG)) {
+		return -E2BIG;
+	}
+	if (unlikely(!iov_read(&p->sg, sg, sizeof(*sg)))) {
+		return -EINVAL;
+	}
+	if (unlikely(sg->len == 0 || !add_ok(sg->start, sg->len, &end))) {
+		return -EINVAL;
+	}
+	sg->len = MIN(sg->len, left);
+	sg->reserved = 0;
+	p->nb_sg++;
+	return 0;
+}
+
+int
 ioctl_sg_next(
 	struct ioctl_payload *p, uint64_t length, struct virtio_media_sg_entry *sg, uint32_t max_sg)
 {
-	uint64_t sum = 0, end;
+	uint64_t sum = 0;
 	uint32_t n = 0;
+	int ret;
 
-	max_sg = MIN(max_sg, IOCTL_MAX_SG - p->nb_sg);
 	while (sum < length) {
 		if (unlikely(n == max_sg)) {
 			return -E2BIG;
 		}
-		if (unlikely(!iov_read(&p->sg, &sg[n], sizeof(sg[n])))) {
-			return -EINVAL;
+		ret = ioctl_sg_one(p, length - sum, &sg[n]);
+		if (unlikely(ret != 0)) {
+			return ret;
 		}
-		if (unlikely(sg[n].len == 0 || !add_ok(sg[n].start, sg[n].len, &end))) {
-			return -EINVAL;
-		}
-		sg[n].len = MIN(sg[n].len, length - sum);
-		sg[n].reserved = 0;
-		sum += sg[n].len;
-		n++;
+		sum += sg[n++].len;
 	}
-	p->nb_sg += n;
 	return (int)n;
 }

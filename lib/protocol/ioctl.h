@@ -98,6 +98,12 @@ int ioctl_sg_next(struct ioctl_payload *payload, uint64_t length, struct virtio_
 	uint32_t max_sg);
 
 /*
+ * One entry of such a list: `left` bytes of the element are not covered yet. Checked and clamped in
+ * the same way. 0, -EINVAL or -E2BIG.
+ */
+int ioctl_sg_one(struct ioctl_payload *payload, uint64_t left, struct virtio_media_sg_entry *sg);
+
+/*
  * Writes header and payload to `out` (the whole W-part) and returns used.len, 0 when not even the
  * 8-byte header fits. status: 0 or a negative errno. On failure the header alone, except
  * EXT_CTRLS, which carry their payload whenever it fits (R-49). Arrays that do not fit completely

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/uio.h>
 
 #include <linux/videodev2.h>
 
@@ -40,11 +41,18 @@ struct vmedia_request; /* one command in flight */
 /* ---- Buffers -------------------------------------------------------------------------------- */
 
 struct vmedia_plane {
-	void *addr;           /* in this process: the very bytes the guest sees */
-	uint32_t offset;      /* in SHM region 0 = mem_offset */
+	void *addr;           /* in this process: the very bytes the guest sees; NULL: pieces */
+	uint32_t offset;      /* in SHM region 0 = mem_offset; SHARED_PAGES: 0 */
 	uint32_t length;      /* bytes */
 	uint32_t bytesused;   /* bytes; output: from QBUF; capture: set before vmedia_buffer_done */
 	uint32_t data_offset; /* bytes */
+	/* SHARED_PAGES that are not one piece: addr is NULL, and the guest's pages are here, in
+	 * order. They can become fewer or none while the buffer is queued: the guest may take its
+	 * memory away. Ask on each pass, or use vmedia_plane_write and _read. */
+	uint32_t nb_segments;
+	uint32_t segment;        /* where the last access was ... */
+	uint32_t segment_offset; /* ... and where that piece begins in the plane */
+	struct iovec *segments;
 };
 
 /* One V4L2 buffer. The backend owns it from buf_queue to vmedia_buffer_done (or stop_streaming)
@@ -115,6 +123,7 @@ struct vmedia_node {
 	uint32_t nb_formats;
 	const struct vmedia_ctrl_desc *ctrls;
 	uint32_t nb_ctrls;
+	bool mmap_only; /* jobs touch the buffers: SHARED_PAGES are refused */
 	/* the format before the first S_FMT */
 	uint32_t default_fourcc, default_width, default_height;
 	struct v4l2_fract min_interval, max_interval, default_interval; /* seconds per frame */
@@ -197,6 +206,12 @@ const char *vmedia_device_name(const struct vmedia_device *device);
 uint32_t vmedia_device_index(const struct vmedia_device *device);
 /* The format in force for a buffer type. */
 const struct vmedia_format *vmedia_format(struct vmedia_session *session, uint32_t type);
+
+/* Copies into a plane, or out of it, whether it is one piece or many; offset and nb_bytes in bytes.
+ * What lies outside is left out. */
+void vmedia_plane_write(
+	struct vmedia_plane *plane, uint32_t offset, const void *src, uint32_t nb_bytes);
+void vmedia_plane_read(struct vmedia_plane *plane, uint32_t offset, void *dst, uint32_t nb_bytes);
 
 /* A buffer is finished: its DQBUF event goes out, exactly once, in the order of these calls. */
 void vmedia_buffer_done(struct vmedia_buffer *buffer);

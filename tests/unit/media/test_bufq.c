@@ -24,7 +24,7 @@ make(uint32_t type, uint32_t nb, uint32_t nb_planes, bool copy)
 			pool[i].pub.planes[p].offset = 0x10000 * (i * nb_planes + p);
 			pool[i].pub.planes[p].length = LENGTH << p;
 		}
-		bufq_add(&q, &pool[i]);
+		bufq_add(&q, &pool[i], V4L2_MEMORY_MMAP);
 	}
 }
 

@@ -62,6 +62,9 @@ extern const char *const shape_names[NB_SHAPES];
 extern const char *const side_names[NB_SIDES];
 extern const char *const mapping_names[NB_MAPPINGS];
 
+/* ---- names.c: and the median. Sorts; 0 when there is none. */
+double median_of(double *values, unsigned int nb);
+
 /* ---- subject.c: what is asked, echo and device alike. */
 struct subject {
 	struct driver *drv;
@@ -122,9 +125,6 @@ struct latency {
 };
 
 int run_measure(struct latency *l, struct run *run);
-
-/* Sorts; 0 when there is none. */
-double median_of(double *values, unsigned int nb);
 
 /* ---- report.c, report_json.c */
 void report_run(const struct latency *l, unsigned int index);

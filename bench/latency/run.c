@@ -15,10 +15,6 @@
 #define NOISY_PART  0.05 /* of the measured time: waited for a CPU, or others ran */
 #define NS_PER_MS   1e6
 
-const char *const shape_names[NB_SHAPES] = {"G_CTRL", "QBUF", "DQBUF"};
-const char *const side_names[NB_SIDES] = {"echo", "device"};
-const char *const mapping_names[NB_MAPPINGS] = {"MMAP", "MUNMAP"};
-
 static struct hist floor_ticks, ticks[NB_SIDES][NB_SHAPES], ignored;
 static struct hist slice_floor_ticks, slice_ticks[NB_SIDES][NB_SHAPES];
 static struct hist mapping_ticks[NB_MAPPINGS];
@@ -93,24 +89,6 @@ measure_device(struct latency *l, struct run *run, uint64_t nb)
 	}
 	run->device_ms += (double)(clock_monotonic_ns() - begin_ns) / NS_PER_MS;
 	return ret != 0 ? ret : target_stop(&l->target);
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-double
-median_of(double *values, unsigned int nb)
-{
-	if (nb == 0) {
-		return 0;
-	}
-	qsort(values, nb, sizeof(values[0]), compare);
-	return nb % 2 == 1 ? values[nb / 2] : (values[nb / 2 - 1] + values[nb / 2]) / 2;
 }
 
 /* The slice into the run. */

@@ -6,6 +6,8 @@
  * Events that a command caused are in the used ring before its answer is (R-76); buffers that the
  * backend finishes come after it, as poll() is called later (R-67).
  */
+#include <stdlib.h>
+
 #include "device/internal.h"
 
 LOG_TYPE_USE(device);
@@ -36,6 +38,29 @@ commands_take(struct vmedia_device *device, uint64_t seen_tsc)
 	return nb;
 }
 
+#ifdef VMEDIA_PLANT_SLOW
+/* Planted for tests/bars/test-compare: each burst is published late, by the environment's ns. */
+static uint64_t plant_slow_tsc;
+
+static void __attribute__((constructor)) plant_slow(void)
+{
+	const char *ns = getenv("VMEDIA_PLANT_SLOW_NS");
+
+	plant_slow_tsc = ns != NULL ? clock_ns_to_tsc(strtoull(ns, NULL, 10)) : 0;
+}
+
+static void
+slow_down(void)
+{
+	uint64_t until_tsc = clock_tsc() + plant_slow_tsc;
+
+	while (clock_tsc() < until_tsc) {
+	}
+}
+#else
+#define slow_down() ((void)0)
+#endif
+
 void
 answers_publish(struct vmedia_device *device)
 {
@@ -46,6 +71,7 @@ answers_publish(struct vmedia_device *device)
 	if (device->nb_pending > 0) {
 		event_flush(device);
 	}
+	slow_down();
 	virtq_flush(vq);
 	now_tsc = clock_tsc(); /* published; ringing the bell comes after it */
 	virtq_notify(vq);

@@ -59,6 +59,7 @@ pattern_create(struct vmedia_device *device, struct vmedia_node *node)
 	TAILQ_INIT(&p->queued);
 	node->device_caps = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
 	snprintf(node->card, sizeof(node->card), "vmedia pattern %u", vmedia_device_index(device));
+	node->mmap_only = true; /* it draws to one address */
 	node->formats = formats;
 	node->nb_formats = ARRAY_SIZE(formats);
 	node->default_fourcc = fourccs[p->format];

@@ -154,6 +154,14 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	return n;
 }
 
+/* A front-end that gives no kick fd wants its rings polled. */
+static bool
+is_polled(const struct vmedia_device *device)
+{
+	return (device->vqs[DEVICE_COMMANDQ].started && device->kickfds[DEVICE_COMMANDQ] < 0) ||
+	       (device->nb_pending > 0 && device->kickfds[DEVICE_EVENTQ] < 0);
+}
+
 /* Event buffers of the driver matter only while something waits for them; the drain barrier looks
  * at what is posted already, which no kick would tell. */
 static bool
@@ -170,7 +178,8 @@ device_arm(struct poller *poller)
 	if (device->nb_pending > 0) {
 		work |= virtq_kicks_on(&device->vqs[DEVICE_EVENTQ]);
 	}
-	return work || device->nb_unpublished > 0 || !TAILQ_EMPTY(&device->draining);
+	return work || is_polled(device) || device->nb_unpublished > 0 ||
+	       !TAILQ_EMPTY(&device->draining);
 }
 
 static void

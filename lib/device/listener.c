@@ -115,6 +115,7 @@ on_set_memory(void *arg, const struct guest_mem *mem)
 	reactor_call(device->reactor, set_memory, &call);
 }
 
+/* Kick fds are watched and unwatched on the transport's thread: these are system calls. */
 static void
 unwatch(struct vmedia_device *device, unsigned int queue)
 {
@@ -141,7 +142,6 @@ ring_start(void *arg)
 	struct call *call = arg;
 	struct vmedia_device *device = call->device;
 	struct virtq_config config = *call->config;
-	int kickfd = config.kickfd;
 
 	if (call->queue == DEVICE_COMMANDQ && !goes_on(device, &config)) {
 		request_drop_all(device);
@@ -158,15 +158,15 @@ ring_start(void *arg)
 	if (call->queue == DEVICE_EVENTQ) {
 		device->nb_event_slots = 0;
 	}
-	if (kickfd >= 0) {
-		call->err = reactor_watch(device->reactor, kickfd, true);
-	}
-	if (call->err != 0) {
-		virtq_stop(&device->vqs[call->queue]);
-		counter_sub(&device->nb_started, 1);
-		return;
-	}
-	device->kickfds[call->queue] = kickfd;
+}
+
+static int
+watch(struct vmedia_device *device, unsigned int queue, int kickfd)
+{
+	int err = kickfd >= 0 ? reactor_watch(device->reactor, kickfd, true) : 0;
+
+	device->kickfds[queue] = err == 0 ? kickfd : -1;
+	return err;
 }
 
 static int
@@ -178,8 +178,12 @@ on_ring_start(void *arg, unsigned int queue, const struct virtq_config *config)
 	if (queue >= TRANSPORT_NB_QUEUES) {
 		return -EINVAL;
 	}
-	reactor_call(device->reactor, ring_start, &call);
+	call.err = watch(device, queue, config->kickfd);
+	if (call.err == 0) {
+		reactor_call(device->reactor, ring_start, &call);
+	}
 	if (call.err != 0) {
+		unwatch(device, queue);
 		log_warning(&log_device, "device %s: queue %u does not start: %s", device->name,
 			queue, strerror(-call.err));
 	}
@@ -192,7 +196,6 @@ ring_stop(void *arg)
 	struct call *call = arg;
 	struct vmedia_device *device = call->device;
 
-	unwatch(device, call->queue);
 	if (device->vqs[call->queue].started) {
 		counter_sub(&device->nb_started, 1);
 	}
@@ -213,6 +216,7 @@ on_ring_stop(void *arg, unsigned int queue)
 	if (queue >= TRANSPORT_NB_QUEUES) {
 		return 0;
 	}
+	unwatch(device, queue);
 	reactor_call(device->reactor, ring_stop, &call);
 	return call.base;
 }

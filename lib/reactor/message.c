@@ -4,6 +4,8 @@
 #include <semaphore.h>
 #include <sys/eventfd.h>
 
+#include "base/clock.h"
+#include "base/compiler.h"
 #include "reactor/internal.h"
 
 void
@@ -63,9 +65,20 @@ reactor_send(struct reactor *reactor, struct reactor_msg *msg)
 	}
 }
 
+/* A reactor that polls answers within a pass: the caller looks for so long before it sleeps, so
+ * that the reactor is spared the system call that wakes it. */
+#define CALL_SPIN_NS 20000
+
+enum call_state {
+	CALL_PENDING,
+	CALL_DONE,
+	CALL_SLEEPING /* the caller waits for the semaphore */
+};
+
 struct call {
 	void (*fn)(void *arg);
 	void *arg;
+	atomic_int state; /* enum call_state */
 	sem_t done;
 };
 
@@ -75,7 +88,37 @@ call_run(void *arg)
 	struct call *call = arg;
 
 	call->fn(call->arg);
-	sem_post(&call->done);
+	/* Once it is done the call is gone, unless the caller sleeps. */
+	if (atomic_exchange(&call->state, CALL_DONE) == CALL_SLEEPING) {
+		sem_post(&call->done);
+	}
+}
+
+static bool
+call_spin(struct call *call)
+{
+	uint64_t end_tsc = clock_tsc() + clock_ns_to_tsc(CALL_SPIN_NS);
+
+	while (atomic_load_explicit(&call->state, memory_order_acquire) != CALL_DONE) {
+		if (clock_tsc() > end_tsc) {
+			return false;
+		}
+		cpu_relax();
+	}
+	return true;
+}
+
+static void
+call_wait(struct call *call)
+{
+	int state = CALL_PENDING;
+
+	if (call_spin(call) ||
+		!atomic_compare_exchange_strong(&call->state, &state, CALL_SLEEPING)) {
+		return;
+	}
+	while (sem_wait(&call->done) != 0 && errno == EINTR) {
+	}
 }
 
 void
@@ -92,7 +135,6 @@ reactor_call(struct reactor *reactor, void (*fn)(void *arg), void *arg)
 	}
 	sem_init(&call.done, 0, 0);
 	reactor_send(reactor, &msg);
-	while (sem_wait(&call.done) != 0 && errno == EINTR) {
-	}
+	call_wait(&call);
 	sem_destroy(&call.done);
 }

@@ -80,6 +80,7 @@ quiesce(struct vhost_user *vu, enum transport_quiesce why)
 	if (vu->quiet == QUIET_NO) {
 		vu->quiet = QUIET_ASKED;
 		vu->listener->quiesce(vu->device, why, device_is_quiet, vu);
+		gateway_expect();
 	}
 	return vu->quiet == QUIET_YES;
 }

@@ -15,6 +15,7 @@
 #include "transport/internal.h"
 
 #define NB_EVENTS  64
+#define SPIN_NS    20000
 #define NO_TIMEOUT (-1) /* of epoll_wait */
 
 LOG_TYPE_DEFINE(transport);
@@ -35,6 +36,8 @@ static struct {
 	char directory[64];
 	TAILQ_HEAD(, vhost_user) devices; /* gateway thread */
 	bool stop;                        /* gateway thread */
+	bool expecting;                   /* gateway thread */
+	atomic_bool asleep;               /* or about to be: posts and calls must wake it */
 	struct vhost_user *_Atomic posted;
 	struct call *_Atomic called;
 } gw = {.epoll_fd = -1, .wake = {.fd = -1}};
@@ -66,14 +69,25 @@ gateway_unwatch(struct watch *watch)
 	}
 }
 
+/* Spares a reactor the system call while the gateway is awake. */
 static void
 wake_up(void)
 {
 	uint64_t one = 1;
 
+	if (!atomic_load(&gw.asleep) || !atomic_exchange(&gw.asleep, false)) {
+		return;
+	}
+
 	if (write(gw.wake.fd, &one, sizeof(one)) != sizeof(one)) {
 		/* EAGAIN: the counter is full, so the thread is awake anyway. */
 	}
+}
+
+void
+gateway_expect(void)
+{
+	gw.expecting = true;
 }
 
 /* A device is on the stack at most once: whoever sets the first bit pushes it. */
@@ -189,6 +203,39 @@ run_deadlines(void)
 	return next_ns <= now_ns ? 0 : (int)MIN((next_ns - now_ns) / NSEC_PER_MSEC + 1, 60000ULL);
 }
 
+static bool
+is_asked(void)
+{
+	return atomic_load(&gw.posted) != NULL || atomic_load(&gw.called) != NULL;
+}
+
+static void
+spin(void)
+{
+	uint64_t end_tsc = clock_tsc() + clock_ns_to_tsc(SPIN_NS);
+
+	while (!is_asked() && clock_tsc() < end_tsc) {
+		cpu_relax();
+	}
+}
+
+static int
+wait_for_events(struct epoll_event *events)
+{
+	int timeout_ms = run_deadlines();
+	int n;
+
+	if (gw.expecting) {
+		gw.expecting = false;
+		spin();
+	}
+	atomic_store(&gw.asleep, true);
+	/* Whoever posts from here on sees it asleep; who did before is seen here. */
+	n = epoll_wait(gw.epoll_fd, events, NB_EVENTS, is_asked() ? 0 : timeout_ms);
+	atomic_store(&gw.asleep, false);
+	return n;
+}
+
 static void *
 gateway_run(void *arg)
 {
@@ -196,7 +243,7 @@ gateway_run(void *arg)
 
 	pthread_setname_np(pthread_self(), "vm-gateway");
 	while (!gw.stop) {
-		int n = epoll_wait(gw.epoll_fd, events, NB_EVENTS, run_deadlines());
+		int n = wait_for_events(events);
 
 		for (int i = 0; i < n; i++) {
 			struct watch *watch = events[i].data.ptr;

@@ -184,6 +184,8 @@ int gateway_watch(struct watch *watch, uint32_t events);
 void gateway_rearm(struct watch *watch, uint32_t events);
 /* Takes the fd out of the set and closes it. */
 void gateway_unwatch(struct watch *watch);
+/* An answer of a reactor is due, most likely within a pass: look for it before sleeping. */
+void gateway_expect(void);
 /* Any thread, lock-free. */
 void gateway_post(struct vhost_user *vu, unsigned int event);
 /* Any thread but the gateway's: runs fn(arg) on the gateway thread and waits for it. -ENOTCONN:

@@ -27,6 +27,7 @@ static const struct command {
 	{"opens", do_opens, 1, "opens N             N times OPEN, CLOSE on one connection"},
 	{"frames", do_frames, 1, "frames N            N times QBUF, DQBUF on each queue"},
 	{"mixed", do_mixed, 2, "mixed N M           N G_CTRLs while M frames come"},
+	{"spread", do_spread, 2, "spread N M          N frames, M G_CTRLs from each to the next"},
 	{"slow", do_slow, 1, "slow N              N frames and G_CTRLs, 32 buffers, late events"},
 	{"stream", do_stream, 1, "stream SECONDS      as an application does"},
 	{"reqbufs-loop", do_reqbufs_loop, 3,

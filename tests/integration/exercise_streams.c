@@ -106,6 +106,37 @@ do_mixed(struct exercise *ex)
 	return 0;
 }
 
+/* Frames, and `nb` commands from each to the next: commands all the time, at a known rate. */
+int
+do_spread(struct exercise *ex)
+{
+	uint64_t nb_frames = exercise_number(ex, 0), nb = exercise_number(ex, 1);
+	uint64_t nb_done = 0, nb_before;
+	int rc = start(ex);
+
+	if (rc < 0) {
+		return rc;
+	}
+	exercise_handshake(ex, "ready");
+	nb_before = flows_nb_frames(&flows);
+	while (rc >= 0 && flows_nb_frames(&flows) - nb_before < nb_frames) {
+		if (nb_done < nb * (flows_nb_frames(&flows) - nb_before + 1)) {
+			rc = flows_turn(&flows);
+			rc = rc >= 0 ? timed_get_ctrl(ex) : rc;
+			nb_done++;
+		} else {
+			rc = flows_step(&flows);
+		}
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	finish(ex);
+	exercise_result("nb_ioctls", (double)nb_done);
+	exercise_result_hist(ctrl_names, &ctrl_ns);
+	return 0;
+}
+
 /* Twice as many buffers as event descriptors, and these go back late: most buffers wait in the
  * device for a descriptor, and commands must not wait with them. */
 int

@@ -68,3 +68,20 @@ SINK(check, "Whether the device kept its promises; babeltrace2 fails when it did
 	"done once and comes back by one DQBUF event; indices are in range; sequence numbers grow;\n"
 	"nothing happens in a session that is not open. Rules about buffers need the detail profile.\n"
 	"What was under way when the trace began is not judged, nor the last 100 ms.\n");
+SINK(report, "One HTML page about a trace, complete in itself",
+	"Parameters:\n"
+	"  path=FILE         write there instead of standard output\n"
+	"  title=TEXT        of the page\n"
+	"  slowest=N         how many of the slowest commands are shown, default 10, at most 100\n"
+	"  context-us=N      how long around each of them, default 1000 microseconds\n"
+	"\n"
+	"Percentiles per ioctl, latency over time, time per stage, a lane per stream, and what happened\n"
+	"around the slowest commands. The page fetches nothing and runs no script.\n");
+SINK(perfetto, "Chrome's JSON for ui.perfetto.dev: a range of time, or the slowest commands",
+	"Parameters:\n"
+	"  path=FILE                 write there instead of standard output\n"
+	"  begin-ns=T, end-ns=T      only what overlaps this range of the trace's time; default all\n"
+	"  slowest=N                 instead: the N slowest commands, at most 100 ...\n"
+	"  context-us=N              ... and so long around each of them, default 1000 microseconds\n"
+	"\n"
+	"A process per device, a thread per session; a slice per command with its stages inside.\n");

@@ -81,7 +81,7 @@ static void
 exec_child(const struct target_options *o, const char *folder)
 {
 	char log[64], cpus[16];
-	const char **argv = calloc(2 * o->nb_devices + 6, sizeof(*argv));
+	const char **argv = calloc(2 * o->nb_devices + 8, sizeof(*argv));
 	unsigned int n = 0;
 	int fd;
 
@@ -96,7 +96,8 @@ exec_child(const struct target_options *o, const char *folder)
 	argv[n++] = o->spawn;
 	argv[n++] = "--cpus";
 	argv[n++] = cpus;
-	argv[n++] = "--idle=poll";
+	argv[n++] = "--idle";
+	argv[n++] = o->idle != NULL ? o->idle : "poll";
 	for (unsigned int i = 0; i < o->nb_devices; i++) {
 		char *device = malloc(256);
 

@@ -17,6 +17,7 @@ struct target_options {
 	unsigned int nb_sockets;
 	unsigned int nb_devices; /* to spawn */
 	const char *device;      /* to spawn, without its socket: "backend=null,role=capture" */
+	const char *idle;        /* its idle policy; NULL: poll */
 	int cpu;                 /* of its reactor */
 	pid_t pid;               /* of the process that runs; 0: ask the first socket */
 };

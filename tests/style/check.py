@@ -195,11 +195,12 @@ def formatting():
     if ' 14.' not in version.stdout:
         print('  skipped: clang-format 14 is the reference, here is', version.stdout.strip() or 'none')
         return
-    for name in files('.c', '.h'):
-        result = subprocess.run([tool, '--dry-run', '-Werror', name], cwd=ROOT,
-                                capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            yield f'{name}: clang-format would change it'
+    result = subprocess.run([tool, '--dry-run', '-Werror', *files('.c', '.h')], cwd=ROOT,
+                            capture_output=True, text=True, check=False)
+    for name in sorted(set(re.findall(r'^([^:\s]+):\d+:\d+: error', result.stderr, re.M))):
+        yield f'{name}: clang-format would change it'
+    if result.returncode != 0 and 'error' not in result.stderr:
+        yield f'clang-format: {result.stderr.strip()}'
 
 
 RULES = [layers, compat, budgets, hot, licence, words, formatting]

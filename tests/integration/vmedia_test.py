@@ -247,6 +247,26 @@ class Exercise:
         self.process.communicate()
 
 
+MISSES = ('nb_missed_no_buffer', 'nb_missed_late_render', 'nb_missed_late_reactor')
+
+
+def missed(device):
+    """Periods without a frame, of a device's statistics: their sequence numbers are skipped."""
+    return sum(device[key] for key in MISSES)
+
+
+def lost(figures, nb_missed):
+    """Frames of a stream that were made and not received once, in order and intact."""
+    gaps = figures.get('nb_gaps', 0)
+    return int(max(0, gaps - nb_missed) + figures.get('nb_out_of_order', 0) +
+               figures.get('nb_damaged', 0))
+
+
+def complaints(err):
+    """What vmedia-exercise said, but for the numbers that a paced device skipped; see lost."""
+    return [line for line in err.splitlines() if not line.endswith('frames lost')]
+
+
 def exercise(path, *arguments, seconds=60, cpus=None):
     """Runs vmedia-exercise to its end, claims that all its claims hold, returns its figures."""
     status, figures, err = Exercise(path, *arguments, cpus=cpus).wait(seconds)

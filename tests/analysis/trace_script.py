@@ -35,14 +35,15 @@ def text(events):
     return ''.join(lines)
 
 
-def play(events, component, params='', repeat=1):
-    """The result of a component after a source that plays these events."""
+def play(events, component, params='', repeat=1, behind=None):
+    """The result of a component (and one behind it) after a source that plays these events."""
     with tempfile.NamedTemporaryFile('w', suffix='.script') as script:
         script.write(events if isinstance(events, str) else text(events))
         script.flush()
         return babeltrace('-c', 'source.vmediatest.script', '-p',
                           f'path="{script.name}",repeat={repeat}',
-                          '-c', component, *(['-p', params] if params else []))
+                          '-c', component, *(['-p', params] if params else []),
+                          *(['-c', behind] if behind else []))
 
 
 def record(events, folder, repeat=1):

@@ -2,6 +2,7 @@
 /* The tables by which babeltrace2 knows the plugin; `babeltrace2 help sink.vmedia.latency` prints
  * them. */
 #include "analysis/bt2.h"
+#include "analysis/filter.h"
 #include "analysis/sink.h"
 
 BT_PLUGIN_MODULE();
@@ -85,3 +86,43 @@ SINK(perfetto, "Chrome's JSON for ui.perfetto.dev: a range of time, or the slowe
 	"  context-us=N              ... and so long around each of them, default 1000 microseconds\n"
 	"\n"
 	"A process per device, a thread per session; a slice per command with its stages inside.\n");
+
+static bt_component_class_get_supported_mip_versions_method_status
+filter_mip_versions(bt_self_component_class_filter *self, const bt_value *params, void *data,
+	bt_logging_level level, bt_integer_range_set_unsigned *supported)
+{
+	return mip_versions(supported);
+}
+
+/* A filter of that name whose work is filter_NAME. */
+#define FILTER(name, description, help)                                                         \
+	static bt_component_class_initialize_method_status name##_init(                         \
+		bt_self_component_filter *self, bt_self_component_filter_configuration *config, \
+		const bt_value *params, void *data)                                             \
+	{                                                                                       \
+		return filter_init(self, &filter_##name, params);                               \
+	}                                                                                       \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS(name, filter_next);                                    \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS_DESCRIPTION(name, description);                        \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS_HELP(name, help);                                      \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS_INITIALIZE_METHOD(name, name##_init);                  \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS_FINALIZE_METHOD(name, filter_finalize);                \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_INITIALIZE_METHOD(              \
+		name, filter_iterator_init);                                                    \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_FINALIZE_METHOD(                \
+		name, filter_iterator_finalize);                                                \
+	BT_PLUGIN_FILTER_COMPONENT_CLASS_GET_SUPPORTED_MIP_VERSIONS_METHOD(                     \
+		name, filter_mip_versions)
+
+FILTER(spans, "One vmedia:cmd_span per command, and nothing else",
+	"Joins the events of a command's stages where the trace has no vmedia:cmd_span; losses of the\n"
+	"tracer go on as they are. No parameters. To write the result with sink.ctf.fs, give that\n"
+	"ignore-discarded-events=yes: CTF keeps losses between packets, and this stream has none.\n");
+FILTER(select, "Events of a device or session, or what happened around certain commands",
+	"Parameters:\n"
+	"  device=N, session=N   only events of these; others that name no device or session stay\n"
+	"  ioctl=NAME            only what is near commands of this ioctl (QBUF) or kind (OPEN)\n"
+	"  min-us=N              only what is near commands that took at least so long\n"
+	"  context-us=N          near: so long ahead of it and after it, default 1000 microseconds\n"
+	"\n"
+	"Ahead of a command at most 16384 messages are looked back at.\n");

@@ -232,7 +232,8 @@ report_heat(const struct report *report, FILE *out)
 	for (uint32_t i = 0; i < NB_COLUMNS * HEAT_ROWS; i++) {
 		most = MAX(most, report->heat.counts[i]);
 	}
-	fputs("<h2>When they were slow</h2>\n<p>Time runs to the right, latency upwards; the darker, "
+	fputs("<h2>When they were slow</h2>\n"
+	      "<p>Time runs to the right, latency upwards; the darker, "
 	      "the more commands. A lone pale mark high up is one slow command; a dark band that "
 	      "rises is a device that got slower.</p>\n",
 		out);
@@ -289,8 +290,9 @@ report_stages(const struct report *report, FILE *out)
 	if (nb == 0) {
 		return;
 	}
-	fputs("<h2>Where the time goes</h2>\n<p>Which share of its mean time an ioctl spends in each "
-	      "stage, the most frequent ioctl first. Point at a bar for figures.</p>\n",
+	fputs("<h2>Where the time goes</h2>\n"
+	      "<p>Which share of its mean time an ioctl spends in each stage, the most frequent "
+	      "ioctl first. Point at a bar for figures.</p>\n",
 		out);
 	svg_begin(out, REPORT_WIDTH, nb * BAR_HEIGHT + 34, "Stages per ioctl");
 	stage_legend(2, out);

@@ -20,6 +20,8 @@ const struct vmedia_option config_options[] = {
 		PROCESS(spin_us), 0, 1000000, NULL, "50"},
 	{"budget-us", "µs of long work (rendering) per reactor pass", VMEDIA_OPTION_U32,
 		PROCESS(budget_us), 5, 100000, NULL, "50"},
+	{"trace", "load the LTTng-UST tracepoints at the start", VMEDIA_OPTION_BOOL, PROCESS(trace),
+		0, 0, NULL, "no"},
 	{"log", "level, or ROOM:LEVEL; err | warning | notice | info | debug", VMEDIA_OPTION_STRING,
 		PROCESS(log), 0, 0, NULL, "notice"},
 	{NULL},

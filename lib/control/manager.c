@@ -11,6 +11,7 @@
 #include "control/manager.h"
 #include "control/service.h"
 #include "control/telemetry.h"
+#include "control/tracing.h"
 #include "transport/eal.h"
 #include "transport/gateway.h"
 
@@ -24,6 +25,26 @@ struct manager {
 	uint32_t nb_devices;
 	bool eal, gateway;
 };
+
+static int
+load_provider(void)
+{
+	char why[512];
+	int rc = tracing_load(why, sizeof(why));
+
+	if (rc != 0) {
+		log_err(&log_control, "trace=yes: %s; install or build with LTTng-UST", why);
+	}
+	return rc;
+}
+
+/* On each reactor. */
+static void
+thread_init(void *unused)
+{
+	transport_eal_thread_register(unused);
+	tracing_thread_init(unused);
+}
 
 static int
 start_eal(struct manager *m)
@@ -42,6 +63,9 @@ start_eal(struct manager *m)
 	}
 	rc = transport_eal_init(&eal);
 	m->eal = rc == 0;
+	if (rc == 0 && m->config->trace) {
+		rc = load_provider(); /* LTTng's threads get the CPUs EAL left to this one */
+	}
 	if (rc == 0) {
 		rc = gateway_start();
 		m->gateway = rc == 0;
@@ -62,7 +86,7 @@ start_reactors(struct manager *m)
 			.idle = (enum reactor_idle)m->config->idle,
 			.spin_us = m->config->spin_us,
 			.budget_us = m->config->budget_us,
-			.thread_init = transport_eal_thread_register,
+			.thread_init = thread_init,
 		};
 
 		/* no '-': DPDK's telemetry refuses it in a key */
@@ -164,6 +188,7 @@ manager_start(const struct config *config, struct manager **manager)
 		return rc;
 	}
 	telemetry_start(m);
+	tracing_start(m);
 	log_notice(&log_control, "%u device%s on %u reactor%s", m->nb_devices,
 		m->nb_devices == 1 ? "" : "s", m->nb_reactors, m->nb_reactors == 1 ? "" : "s");
 	*manager = m;
@@ -174,6 +199,7 @@ void
 manager_stop(struct manager *m)
 {
 	telemetry_stop();
+	tracing_stop();
 	while (m->nb_devices > 0) {
 		device_destroy(m->devices[--m->nb_devices]);
 	}

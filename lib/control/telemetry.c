@@ -6,9 +6,13 @@
 #include <rte_telemetry.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "control/telemetry.h"
+#include "control/tracing.h"
 #include "transport/compat.h"
 #include "transport/gateway.h"
+
+LOG_TYPE_USE(control);
 
 /* Held by a telemetry thread while it reads; keeps the devices from going meanwhile. */
 static pthread_mutex_t manager_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -153,6 +157,18 @@ show_reactors(const char *cmd, const char *params, struct rte_tel_data *data)
 	return 0;
 }
 
+static int
+load_trace(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+	char why[512];
+	int rc = tracing_load(why, sizeof(why));
+
+	if (rc != 0) {
+		log_err(&log_control, "the trace provider cannot be loaded: %s", why);
+	}
+	return rc != 0 ? rc : rte_tel_data_string(data, "loaded");
+}
+
 /* Registration lives as long as the process; the rows answer only while a manager is there. */
 static const struct row {
 	const char *cmd;
@@ -162,6 +178,7 @@ static const struct row {
 	{"/vmedia/devices", list_devices, "Names of all devices"},
 	{"/vmedia/device", show_device, "Counters and latencies of a device: NAME"},
 	{"/vmedia/hist_reset", reset_device, "Starts a device's latency histograms anew: NAME"},
+	{"/vmedia/trace_load", load_trace, "Loads the LTTng-UST provider"},
 	{"/vmedia/reactors", show_reactors, "Busy, idle and sleeping time of all reactors"},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Numbers for operators over DPDK's telemetry socket (dpdk-telemetry.py, or any JSON client):
- * /vmedia/devices, /vmedia/device,NAME, /vmedia/reactors, /vmedia/hist_reset,NAME. The callbacks
- * run on DPDK's telemetry threads and read counters only.
+ * /vmedia/devices, /vmedia/device,NAME, /vmedia/reactors, /vmedia/hist_reset,NAME,
+ * /vmedia/trace_load. The callbacks run on DPDK's telemetry threads and read counters only.
  */
 #ifndef VMEDIA_CONTROL_TELEMETRY_H
 #define VMEDIA_CONTROL_TELEMETRY_H

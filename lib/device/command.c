@@ -18,14 +18,21 @@ static const uint8_t cmd_bytes[] = {
 };
 
 void
-guest_fault(struct vmedia_device *device, const char *what)
+guest_fault(struct vmedia_device *device, enum trace_fault what)
 {
+	static const char *const texts[] = {
+		[TRACE_FAULT_UNKNOWN_COMMAND] = "unknown command",
+		[TRACE_FAULT_SHORT_COMMAND] = "short command",
+		[TRACE_FAULT_NO_ROOM] = "no room for an answer",
+		[TRACE_FAULT_SMALL_EVENT_BUFFER] = "event buffer too small",
+	};
 	uint32_t suppressed;
 
 	counter_inc(&device->counters.nb_malformed);
+	trace_hook(cmd_malformed, .device = (uint16_t)device->index, .cause = (uint8_t)what);
 	if (log_ratelimit_pass(&device->guest_faults, &suppressed)) {
 		log_warning(&log_device, "device %s: guest fault: %s (%u more kept back)",
-			device->name, what, suppressed);
+			device->name, texts[what], suppressed);
 	}
 }
 
@@ -72,8 +79,12 @@ static void
 answer_push(struct vmedia_request *request, int status)
 {
 	struct vmedia_device *device = request->device;
-	uint32_t written = likely(!request->stale) ? answer_write(request, status) : 0;
+	uint32_t written;
 
+	if (unlikely(request->traced)) {
+		request_trace_end(request, status);
+	}
+	written = likely(!request->stale) ? answer_write(request, status) : 0;
 	if (likely(device->nb_unpublished < DEVICE_NB_REQUESTS)) {
 		device->unpublished_tsc[device->nb_unpublished++] = request->seen_tsc;
 	}
@@ -82,10 +93,9 @@ answer_push(struct vmedia_request *request, int status)
 		counter_inc(&device->counters.nb_failed);
 	}
 	virtq_push(&device->vqs[DEVICE_COMMANDQ], &request->chain, written);
-	trace_command(device->index, request->session != NULL ? request->session->id : 0,
-		request->desc != NULL ? request->desc->nr
-				      : TRACE_CODE_COMMAND + (request->cmd.hdr.cmd & 0xff),
-		status, request->seen_tsc);
+	if (unlikely(request->traced)) {
+		request_trace_answered(request, status, written);
+	}
 }
 
 /* ---- parking ---- */
@@ -124,6 +134,14 @@ unlink_request(struct vmedia_request *request)
 	}
 }
 
+static enum trace_parked
+parked_cause(enum request_state state)
+{
+	return state == REQUEST_WINDOW     ? TRACE_PARKED_WINDOW
+	       : state == REQUEST_DRAINING ? TRACE_PARKED_DRAIN
+	                                   : TRACE_PARKED_BACKEND;
+}
+
 void
 request_park(
 	struct vmedia_request *request, enum request_state state, uint64_t length_tsc, bool block)
@@ -141,6 +159,9 @@ request_park(
 	device->nb_deferred++;
 	device->next_deadline_tsc = MIN(device->next_deadline_tsc, request->deadline_tsc);
 	counter_inc(&device->counters.nb_deferred);
+	if (unlikely(request->traced)) {
+		request_trace_parked(request, parked_cause(state));
+	}
 	if (session != NULL && state == REQUEST_DEFERRED) {
 		session->nb_jobs++;
 	}
@@ -354,6 +375,9 @@ command_run(struct vmedia_request *request)
 {
 	int status;
 
+	if (unlikely(request->traced) && request->cmd.hdr.cmd != VIRTIO_MEDIA_CMD_IOCTL) {
+		request_trace_begin(request); /* ioctls: when their arguments are decoded */
+	}
 	switch (request->cmd.hdr.cmd) {
 	case VIRTIO_MEDIA_CMD_IOCTL:
 		status = ioctl_handle(request, request->cmd.ioctl.code, &request->in);
@@ -408,14 +432,15 @@ command_handle(struct vmedia_request *request)
 	iov_cursor_init(&request->in, chain->iov, chain->nb_readable, chain->readable_bytes);
 	err = command_read(request);
 	if (unlikely(err != 0)) {
-		guest_fault(request->device, err == -ENOTTY ? "unknown command" : "short command");
+		guest_fault(request->device,
+			err == -ENOTTY ? TRACE_FAULT_UNKNOWN_COMMAND : TRACE_FAULT_SHORT_COMMAND);
 		request->cmd.hdr.cmd = 0;
 		request_answer(request, err);
 		return;
 	}
 	if (unlikely(chain->writable_bytes < sizeof(request->resp.hdr)) &&
 		request->cmd.hdr.cmd != VIRTIO_MEDIA_CMD_CLOSE) {
-		guest_fault(request->device, "no room for an answer");
+		guest_fault(request->device, TRACE_FAULT_NO_ROOM);
 		request_answer(request, -EINVAL);
 		return;
 	}
@@ -424,7 +449,13 @@ command_handle(struct vmedia_request *request)
 		request_answer(request, err);
 		return;
 	}
+	if (unlikely(request->traced)) {
+		request_trace_parsed(request);
+	}
 	if (unlikely(request->session != NULL && request->session->nb_blocking != 0)) {
+		if (request->traced) {
+			request_trace_parked(request, TRACE_PARKED_SESSION_BUSY);
+		}
 		request->state = REQUEST_BLOCKED;
 		TAILQ_INSERT_TAIL(&request->session->waiting, request, link);
 		return;
@@ -472,6 +503,7 @@ command_run_waiting(struct vmedia_session *session)
 		}
 		if (request->stale || command_is_old(request)) {
 			counter_inc(&device->counters.nb_timed_out);
+			request_trace_deadline(request);
 			request_answer(request, -EIO);
 		} else {
 			command_run(request);

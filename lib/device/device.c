@@ -311,6 +311,7 @@ device_create(const struct device_config *config, struct vmedia_device **result)
 		device_destroy(device);
 		return err;
 	}
+	device_trace_add(device);
 	*result = device;
 	return 0;
 }
@@ -379,6 +380,7 @@ void
 device_destroy(struct vmedia_device *device)
 {
 	if (device->transport != NULL) {
+		trace_hook(device_remove, .device = (uint16_t)device->index);
 		device->transport_ops->destroy(device->transport);
 	}
 	if (device->poller.added) {

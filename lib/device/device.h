@@ -59,6 +59,8 @@ void device_destroy(struct vmedia_device *device);
 /* The listener that device_create hands to the transport (tests drive it through loopback). */
 extern const struct transport_listener device_listener;
 struct transport *device_transport(struct vmedia_device *device);
+/* Reactor thread: tells a tracer of the device, its sessions and formats. */
+void device_statedump(struct vmedia_device *device);
 struct reactor *device_reactor(const struct vmedia_device *device);
 struct shm_arena *device_arena(const struct vmedia_device *device);
 

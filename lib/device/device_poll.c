@@ -16,6 +16,7 @@ static unsigned int
 commands_take(struct vmedia_device *device, uint64_t seen_tsc)
 {
 	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
+	bool traced = trace_enabled(cmd_span) || trace_enabled(cmd_dequeue);
 	struct virtq_chain *taken[VIRTQ_BURST];
 	unsigned int i, nb = MIN(device->pass_commands, DEVICE_NB_REQUESTS - device->first_free);
 
@@ -24,6 +25,9 @@ commands_take(struct vmedia_device *device, uint64_t seen_tsc)
 		taken[i] = device->free_chains[device->first_free + i];
 	}
 	device->first_free += nb;
+	if (unlikely(traced)) {
+		device_trace_dequeued(device, taken, nb);
+	}
 	for (i = 0; i < nb; i++) {
 		struct vmedia_request *request =
 			container_of(taken[i], struct vmedia_request, chain);
@@ -33,6 +37,7 @@ commands_take(struct vmedia_device *device, uint64_t seen_tsc)
 		}
 		request->state = REQUEST_POPPED;
 		request->seen_tsc = seen_tsc;
+		request->traced = traced;
 		command_handle(request);
 	}
 	return nb;
@@ -61,6 +66,18 @@ slow_down(void)
 #define slow_down() ((void)0)
 #endif
 
+static void
+bell(struct vmedia_device *device, unsigned int queue)
+{
+	struct virtq *vq = &device->vqs[queue];
+
+	if (unlikely(trace_enabled(notify)) && vq->unsignalled) {
+		device_trace_notify(device, queue);
+		return;
+	}
+	virtq_notify(vq);
+}
+
 void
 answers_publish(struct vmedia_device *device)
 {
@@ -74,16 +91,27 @@ answers_publish(struct vmedia_device *device)
 	slow_down();
 	virtq_flush(vq);
 	now_tsc = clock_tsc(); /* published; ringing the bell comes after it */
-	virtq_notify(vq);
+	bell(device, DEVICE_COMMANDQ);
 	for (i = 0; i < device->nb_unpublished; i++) {
 		hist_record(&device->command_hist, now_tsc - device->unpublished_tsc[i]);
 	}
 	device->nb_unpublished = 0;
+	if (unlikely(device->nb_spans > 0)) {
+		device_trace_published(device, now_tsc);
+	}
 }
 
 static void
 tell_broken(struct vmedia_device *device)
 {
+	unsigned int i;
+
+	for (i = 0; i < TRANSPORT_NB_QUEUES; i++) {
+		if (device->vqs[i].broken) {
+			trace_hook(ring_broken, .device = (uint16_t)device->index,
+				.queue = (uint8_t)i);
+		}
+	}
 	counter_set(&device->broken, true);
 	log_warning(&log_device,
 		"device %s: the driver's ring is broken and stays stopped until a reset",
@@ -141,7 +169,7 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	if (device->nb_pending > 0) {
 		n += event_flush(device);
 	}
-	virtq_notify(&device->vqs[DEVICE_EVENTQ]);
+	bell(device, DEVICE_EVENTQ);
 	if (unlikely(!TAILQ_EMPTY(&device->draining))) {
 		event_drain_check(device);
 	}

@@ -76,6 +76,9 @@ event_withdraw(struct vmedia_session *session, const struct bufq *queue)
 			container_of(pending, struct subscription, pending)->pending_valid = false;
 		}
 	}
+	if (TAILQ_EMPTY(&device->pending)) {
+		device->starved_tsc = 0;
+	}
 }
 
 /* ---- V4L2 events ---- */
@@ -153,6 +156,14 @@ vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event)
 }
 
 void
+vmedia_buffer_begin(struct vmedia_buffer *pub)
+{
+	trace_hook(frame_begin, .device = (uint16_t)pub->session->device->index,
+		.session = pub->session->id, .buftype = (uint8_t)pub->type,
+		.index = (uint8_t)pub->index, .sequence = pub->sequence);
+}
+
+void
 vmedia_buffer_done(struct vmedia_buffer *pub)
 {
 	struct bufq_buffer *buffer = bufq_buffer_of(pub);
@@ -167,8 +178,10 @@ vmedia_buffer_done(struct vmedia_buffer *pub)
 	bufq_done(session_queue(pub->session, pub->type), buffer);
 	buffer->done_tsc = clock_tsc();
 	counter_inc(&device->counters.nb_frames);
-	trace_frame_done(
-		device->index, pub->session->id, pub->index, pub->sequence, pub->timestamp_ns);
+	trace_hook(frame_done, .device = (uint16_t)device->index, .session = pub->session->id,
+		.buftype = (uint8_t)pub->type, .index = (uint8_t)pub->index,
+		.sequence = pub->sequence, .bytesused = pub->planes[0].bytesused,
+		.flags = pub->flags, .timestamp_ns = pub->timestamp_ns);
 	event_buffer_pending(device, buffer);
 }
 
@@ -187,7 +200,7 @@ event_write(struct vmedia_device *device, const void *event, uint32_t bytes)
 		virtq_push(eventq(device), chain, 0);
 		device->taken_base++; /* carried nothing: the drain barrier does not count it */
 		counter_inc(&device->counters.nb_event_too_small);
-		guest_fault(device, "event buffer too small");
+		guest_fault(device, TRACE_FAULT_SMALL_EVENT_BUFFER);
 		return false;
 	}
 	virtq_push(eventq(device), chain, bytes);
@@ -247,6 +260,9 @@ publish_event(struct vmedia_device *device, struct pending *pending)
 		return false;
 	}
 	subscription->pending_valid = false;
+	trace_hook(event_publish, .device = (uint16_t)device->index,
+		.session = subscription->session->id, .type = subscription->type,
+		.id = subscription->id);
 	subscription->session->last_event = device->nb_published + 1;
 	return true;
 }
@@ -262,14 +278,49 @@ count_slots(struct vmedia_device *device)
 	device->nb_event_slots = virtq_nb_available(vq, vq->size);
 }
 
+/* The driver has posted nothing while an event is due: counted in each pass, told once. */
+static void
+starve(struct vmedia_device *device)
+{
+	counter_inc(&device->counters.nb_event_starved);
+	if (device->starved_tsc == 0) {
+		device->starved_tsc = clock_tsc();
+		trace_hook(evq_starved, .device = (uint16_t)device->index,
+			.backlog = (uint32_t)device->nb_pending);
+	}
+}
+
+static void
+refill(struct vmedia_device *device)
+{
+	trace_hook(evq_refill, .device = (uint16_t)device->index,
+		.backlog = (uint32_t)device->nb_pending,
+		.starved_ns = clock_tsc_to_ns(clock_tsc() - device->starved_tsc));
+	device->starved_tsc = 0;
+}
+
+/* After the flush: for the histogram, and for a tracer. */
+static void
+frames_published(struct vmedia_device *device, struct bufq_buffer *const *frames, unsigned int nb)
+{
+	uint64_t now_tsc = clock_tsc();
+	unsigned int i;
+
+	for (i = 0; i < nb; i++) {
+		hist_record(&device->frame_hist, now_tsc - frames[i]->done_tsc);
+		if (unlikely(trace_enabled(dqbuf_publish))) {
+			device_trace_frame(device, frames[i], now_tsc);
+		}
+	}
+}
+
 unsigned int
 event_flush(struct vmedia_device *device)
 {
 	struct virtq_chain *chain = &device->event_chain;
-	uint64_t done_tsc[FLUSH_BURST];
+	struct bufq_buffer *frames[FLUSH_BURST];
 	unsigned int nb = 0, nb_frames = 0, i;
 	struct pending *pending;
-	uint64_t now_tsc;
 
 	if (unlikely(device->nb_event_slots == 0)) {
 		count_slots(device);
@@ -278,8 +329,11 @@ event_flush(struct vmedia_device *device)
 		bool is_buffer = pending->kind == PENDING_BUFFER;
 
 		if (virtq_pop_burst(eventq(device), &chain, 1) == 0) {
-			counter_inc(&device->counters.nb_event_starved);
+			starve(device);
 			break;
+		}
+		if (unlikely(device->starved_tsc != 0)) {
+			refill(device);
 		}
 		if (unlikely(!(is_buffer ? publish_buffer(device, pending)
 					 : publish_event(device, pending)))) {
@@ -289,15 +343,13 @@ event_flush(struct vmedia_device *device)
 		device->nb_published++;
 		nb++;
 		if (is_buffer) {
-			done_tsc[nb_frames++] =
-				container_of(pending, struct bufq_buffer, pending)->done_tsc;
+			frames[nb_frames++] = container_of(pending, struct bufq_buffer, pending);
 		}
 	}
 	virtq_flush(eventq(device));
 	counter_add(&device->counters.nb_events, nb);
-	now_tsc = nb_frames > 0 ? clock_tsc() : 0;
-	for (i = 0; i < nb_frames; i++) {
-		hist_record(&device->frame_hist, now_tsc - done_tsc[i]);
+	if (nb_frames > 0) {
+		frames_published(device, frames, nb_frames);
 	}
 	virtq_prefetch_next(eventq(device), sizeof(struct virtio_media_event_dqbuf));
 	return nb;

@@ -120,7 +120,8 @@ missed_counter(struct vmedia_device *device, enum vmedia_missed cause)
 void
 vmedia_frame_missed(struct vmedia_device *device, enum vmedia_missed cause, uint32_t nb_periods)
 {
-	trace_frame_missed(device->index, cause, nb_periods);
+	trace_hook(frame_missed, .device = (uint16_t)device->index, .cause = (uint8_t)cause,
+		.nb_periods = nb_periods);
 	counter_add(missed_counter(device, cause), nb_periods);
 }
 

@@ -17,6 +17,7 @@
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
  *   offload.c      vmedia_offload on top of the reactor's
  *   registry.c     the list of backends, options
+ *   trace.c        what tracers hear; the state dump
  */
 #ifndef VMEDIA_DEVICE_INTERNAL_H
 #define VMEDIA_DEVICE_INTERNAL_H
@@ -102,6 +103,16 @@ union request_resp {
 	struct virtio_media_resp_mmap mmap;
 };
 
+/* Of a command that is traced: times of its stages, 0 those that were left out. */
+struct request_trace {
+	uint64_t seq; /* number of the command on its device */
+	uint64_t dequeue_tsc;
+	uint64_t parse_tsc;
+	uint64_t begin_tsc;
+	uint64_t end_tsc;
+	bool deferred;
+};
+
 /* One command: a slot of the device's pool, last freed first used so that it stays in the cache. */
 struct vmedia_request {
 	struct vmedia_device *device;
@@ -109,6 +120,7 @@ struct vmedia_request {
 	const struct ioctl_desc *desc;  /* ioctls */
 	enum request_state state;
 	bool blocking;         /* deferred: later commands of this session wait for it */
+	bool traced;           /* somebody records: trace is valid */
 	bool stale;            /* its memory went away: comes back with length 0, nothing written */
 	uint64_t seen_tsc;     /* the pass that took it began */
 	uint64_t deadline_tsc; /* deferred */
@@ -120,6 +132,7 @@ struct vmedia_request {
 	struct ioctl_payload payload;
 	struct virtq_chain chain;
 	struct buffers_job buffers_job;
+	struct request_trace trace;
 };
 TAILQ_HEAD(request_list, vmedia_request);
 
@@ -194,6 +207,7 @@ struct vmedia_device {
 	uint64_t nb_pending;
 	uint32_t pass_commands;
 	uint32_t nb_unpublished; /* answers pushed since the last flush of the commandq */
+	uint32_t nb_spans;       /* of these, with times for a tracer */
 	uint32_t first_free;     /* free slots: free_chains[first_free .. DEVICE_NB_REQUESTS - 1] */
 	struct virtq_chain *free_chains[DEVICE_NB_REQUESTS];
 	struct virtq vqs[TRANSPORT_NB_QUEUES];
@@ -210,6 +224,7 @@ struct vmedia_device {
 	uint64_t nb_published;   /* events, ever; an event's number is the value after it */
 	uint64_t nb_event_slots; /* eventq: chains available before the first event of a start */
 	uint64_t published_base; /* nb_published at that start */
+	uint64_t starved_tsc;    /* since when an event waits for a descriptor; 0: none does */
 	uint64_t given_up;       /* events up to this number were waited for in vain, once */
 	uint64_t taken_base;     /* chains taken from the eventq before that start */
 	struct virtq_chain event_chain;
@@ -272,6 +287,7 @@ struct vmedia_device {
 	char name[64];
 	struct hist command_hist;
 	struct hist frame_hist;
+	struct trace_cmd_span spans[DEVICE_NB_REQUESTS];
 };
 
 /* Whether an answer reaches the driver now. While it does not, parked requests stay parked: for the
@@ -309,7 +325,7 @@ void request_drop_all(struct vmedia_device *device);
 /* The guest's memory moves: parked requests are found again in `mem` (NULL: gone). */
 void request_rebase_all(struct vmedia_device *device, const struct guest_mem *mem);
 /* Counts and logs, rate-limited, what the guest did wrong. */
-void guest_fault(struct vmedia_device *device, const char *what);
+void guest_fault(struct vmedia_device *device, enum trace_fault what);
 
 /* ---- ioctl.c */
 /* 0, negative errno or VMEDIA_DEFER. in stands behind the command's fixed part. */
@@ -430,6 +446,26 @@ void event_drain_check(struct vmedia_device *device);
 /* Defaults and the given options into the backend's private memory. -EINVAL: told in the log. */
 int device_options_store(const char *name, const struct vmedia_backend_ops *backend,
 	const struct device_option *options, uint32_t nb_options, void *priv);
+
+/* ---- trace.c: what hot files call only while request->traced, or with the event enabled */
+void device_trace_dequeued(
+	struct vmedia_device *device, struct virtq_chain **taken, unsigned int nb);
+void request_trace_parsed(struct vmedia_request *request);
+void request_trace_begin(struct vmedia_request *request);
+void request_trace_parked(struct vmedia_request *request, enum trace_parked cause);
+void request_trace_end(struct vmedia_request *request, int status);
+void request_trace_deadline(const struct vmedia_request *request);
+void request_trace_answered(const struct vmedia_request *request, int status, uint32_t written);
+/* The spans of all answers since the last call: now_tsc is when the driver was told. */
+void device_trace_published(struct vmedia_device *device, uint64_t now_tsc);
+void device_trace_frame(
+	struct vmedia_device *device, const struct bufq_buffer *buffer, uint64_t now_tsc);
+/* Rings the bell, if it is to be rung, and tells of it. */
+void device_trace_notify(struct vmedia_device *device, unsigned int queue);
+void session_trace_format(struct vmedia_session *session, uint32_t type);
+void device_trace_add(struct vmedia_device *device);
+void device_trace_ring(struct vmedia_device *device, unsigned int queue);
+void device_trace_memory(struct vmedia_device *device);
 
 /* ---- device_poll.c */
 /* Events caused by commands, then the answers, then the bell. */

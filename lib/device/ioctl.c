@@ -70,5 +70,8 @@ ioctl_handle(struct vmedia_request *request, uint32_t code, struct iov_cursor *i
 	if (desc->shape != IOCTL_SHAPE_PLAIN) {
 		point_to_arrays(payload, desc);
 	}
+	if (unlikely(request->traced)) {
+		request_trace_begin(request);
+	}
 	return device->handlers[code](request->session, request, payload->arg.bytes);
 }

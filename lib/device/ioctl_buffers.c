@@ -123,6 +123,9 @@ core_qbuf(struct vmedia_session *session, struct vmedia_request *request, void *
 	/* Before the backend sees it: the reply says QUEUED even if it is done at once. */
 	reply(request, q, buffer);
 	session->device->backend->buf_queue(session, &buffer->pub);
+	trace_hook(buf_queued, .device = (uint16_t)session->device->index, .session = session->id,
+		.buftype = (uint8_t)q->type, .index = (uint8_t)buffer->pub.index,
+		.bytesused = buffer->pub.planes[0].bytesused, .nb_queued = q->nb_queued);
 	return 0;
 }
 
@@ -166,6 +169,11 @@ core_streamon(struct vmedia_session *session, struct vmedia_request *request, vo
 	}
 	ret = session->device->backend->start_streaming(session, q->type);
 	q->streaming = ret == 0;
+	if (ret == 0) {
+		trace_hook(stream_on, .device = (uint16_t)session->device->index,
+			.session = session->id, .buftype = (uint8_t)q->type,
+			.nb_buffers = q->nb_buffers, .nb_queued = q->nb_queued);
+	}
 	return ret;
 }
 
@@ -183,6 +191,10 @@ queue_stop(struct vmedia_session *session, struct bufq *q)
 		device->backend->stop_streaming(session, q->type);
 	}
 	counter_add(&device->counters.nb_cancelled, nb_cancelled);
+	if (q->streaming) {
+		trace_hook(stream_off, .device = (uint16_t)device->index, .session = session->id,
+			.buftype = (uint8_t)q->type, .nb_cancelled = nb_cancelled);
+	}
 	event_withdraw(session, q);
 	bufq_cancel(q);
 	q->streaming = false;

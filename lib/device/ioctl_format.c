@@ -128,6 +128,7 @@ core_s_fmt(struct vmedia_session *session, struct vmedia_request *request, void 
 	if (device_is_m2m(session->device)) {
 		carry_colors(session);
 	}
+	session_trace_format(session, f->type);
 	format_to_v4l2(current, f->type, f);
 	return 0;
 }
@@ -189,6 +190,7 @@ core_s_parm(struct vmedia_session *session, struct vmedia_request *request, void
 	wish = V4L2_TYPE_IS_OUTPUT(parm->type) ? parm->parm.output.timeperframe
 	                                       : parm->parm.capture.timeperframe;
 	format->interval = format_interval(&session->device->node, wish);
+	session_trace_format(session, parm->type);
 	fill_parm(format, parm->type, parm);
 	return 0;
 }

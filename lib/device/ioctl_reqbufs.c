@@ -110,6 +110,13 @@ slab_of(struct bufq_buffer *first)
 }
 
 static void
+tell_buffers(const struct vmedia_session *session, const struct bufq *q)
+{
+	trace_hook(buffers, .device = (uint16_t)session->device->index, .session = session->id,
+		.buftype = (uint8_t)q->type, .nb_buffers = q->nb_buffers);
+}
+
+static void
 owner_update(struct vmedia_session *session, const struct bufq *q)
 {
 	struct vmedia_session **owner = &session->device->owner[q - session->queues];
@@ -319,6 +326,7 @@ back_done(struct vmedia_job *base)
 		slab_put(session->device, job->slab);
 	}
 	owner_update(session, q);
+	tell_buffers(session, q);
 	answer(job, nb);
 }
 
@@ -401,6 +409,7 @@ core_reqbufs(struct vmedia_session *session, struct vmedia_request *request, voi
 	queue_stop(session, q);
 	queue_free(session, q);
 	if (rb->count == 0) {
+		tell_buffers(session, q);
 		return event_drain_wait(request);
 	}
 	format = vmedia_format(session, q->type);

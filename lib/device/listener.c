@@ -104,6 +104,7 @@ set_memory(void *arg)
 	} else {
 		memset(&device->mem, 0, sizeof(device->mem));
 	}
+	device_trace_memory(device);
 }
 
 static void
@@ -158,6 +159,7 @@ ring_start(void *arg)
 	if (call->queue == DEVICE_EVENTQ) {
 		device->nb_event_slots = 0;
 	}
+	device_trace_ring(device, call->queue);
 }
 
 static int
@@ -198,12 +200,15 @@ ring_stop(void *arg)
 
 	if (device->vqs[call->queue].started) {
 		counter_sub(&device->nb_started, 1);
+		trace_hook(ring_stop, .device = (uint16_t)device->index,
+			.queue = (uint8_t)call->queue);
 	}
 	call->base = virtq_stop(&device->vqs[call->queue]);
 	if (call->queue == DEVICE_COMMANDQ) {
 		device->stopped_base = call->base;
 		device->stopped_used = virtq_used_base(&device->vqs[DEVICE_COMMANDQ]);
 		device->nb_unpublished = 0;
+		device->nb_spans = 0;
 	}
 }
 
@@ -226,6 +231,7 @@ reset(void *arg)
 {
 	struct vmedia_device *device = arg;
 
+	trace_hook(device_reset, .device = (uint16_t)device->index);
 	request_drop_all(device);
 	session_close_all(device);
 	mapping_reset(device);

@@ -193,6 +193,8 @@ mapping_mmap(struct vmedia_request *request)
 	}
 	request->resp.mmap.driver_addr = plane->offset;
 	request->resp.mmap.len = plane->length;
+	trace_hook(shm_map, .device = (uint16_t)device->index, .session = request->session->id,
+		.driver_addr = plane->offset, .bytes = plane->length);
 	return 0;
 }
 
@@ -205,6 +207,7 @@ mapping_munmap(struct vmedia_device *device, uint64_t driver_addr)
 	if (ret < 0) {
 		return ret;
 	}
+	trace_hook(shm_unmap, .device = (uint16_t)device->index, .driver_addr = driver_addr);
 	if (ret > 0) {
 		mapping_range_put(device, &range);
 	}

@@ -24,6 +24,7 @@ expire_list(struct vmedia_device *device, struct request_list *list, uint64_t no
 			continue;
 		}
 		counter_inc(&device->counters.nb_timed_out);
+		request_trace_deadline(request);
 		if (request->state == REQUEST_DEFERRED) {
 			request_give_up(request, -EIO);
 		} else {
@@ -77,6 +78,7 @@ request_drop_all(struct vmedia_device *device)
 		request_drop(&device->requests[i]);
 	}
 	device->nb_unpublished = 0;
+	device->nb_spans = 0;
 	device->next_deadline_tsc = REACTOR_NO_DEADLINE;
 }
 

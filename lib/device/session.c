@@ -162,7 +162,7 @@ session_open(struct vmedia_device *device, struct vmedia_session **result)
 	TAILQ_INSERT_TAIL(&device->sessions, session, link);
 	counter_inc(&device->nb_open_sessions);
 	counter_inc(&device->counters.nb_sessions);
-	trace_session_open(device->index, session->id);
+	trace_hook(session_open, .device = (uint16_t)device->index, .session = session->id);
 	*result = session;
 	return 0;
 }
@@ -180,7 +180,7 @@ session_close(struct vmedia_session *session)
 	struct vmedia_device *device = session->device;
 	int i;
 
-	trace_session_close(device->index, session->id);
+	trace_hook(session_close, .device = (uint16_t)device->index, .session = session->id);
 	session_free_buffers(session);
 	event_withdraw(session, NULL);
 	if (device->backend->close != NULL) {

@@ -65,30 +65,32 @@ arm_all(struct reactor *reactor)
 
 /* A kernel before 5.11, or a sandbox that knows no epoll_pwait2, gets whole milliseconds, rounded
  * down: the rest of the time to the deadline is spun away. */
-static void
+/* Returns how many fds became ready. */
+static int
 wait_ns(struct reactor *reactor, const struct timespec *timeout)
 {
 	struct epoll_event events[NB_EVENTS];
 	int ms = -1;
+	int nb = epoll_pwait2(reactor->epoll_fd, events, NB_EVENTS, timeout, NULL);
 
-	if (epoll_pwait2(reactor->epoll_fd, events, NB_EVENTS, timeout, NULL) >= 0 ||
-		(errno != ENOSYS && errno != EPERM)) {
-		return;
+	if (nb >= 0 || (errno != ENOSYS && errno != EPERM)) {
+		return nb;
 	}
 	if (timeout != NULL) {
 		ms = timeout->tv_sec > 3600 ? 3600 * 1000
 		                            : (int)(timeout->tv_sec * 1000 +
 						      timeout->tv_nsec / (long)NSEC_PER_MSEC);
 	}
-	epoll_wait(reactor->epoll_fd, events, NB_EVENTS, ms);
+	return epoll_wait(reactor->epoll_fd, events, NB_EVENTS, ms);
 }
 
 /* The sleeping half of the protocol in internal.h. ADAPTIVE is awake spin_us before the deadline:
  * falling asleep and being woken must not be the delay of a frame (100 us in a virtual machine). */
-static void
+static int
 sleep_until(struct reactor *reactor, uint64_t now_tsc, uint64_t deadline_tsc)
 {
 	struct timespec timeout;
+	int nb_ready = 0;
 
 	if (deadline_tsc != REACTOR_NO_DEADLINE) {
 		uint64_t ns = clock_tsc_to_ns(deadline_tsc - now_tsc - reactor->spin_tsc);
@@ -98,9 +100,10 @@ sleep_until(struct reactor *reactor, uint64_t now_tsc, uint64_t deadline_tsc)
 	}
 	atomic_store(&reactor->sleeping, true);
 	if (atomic_load(&reactor->inbox.head) == NULL) {
-		wait_ns(reactor, deadline_tsc != REACTOR_NO_DEADLINE ? &timeout : NULL);
+		nb_ready = wait_ns(reactor, deadline_tsc != REACTOR_NO_DEADLINE ? &timeout : NULL);
 	}
 	atomic_store_explicit(&reactor->sleeping, false, memory_order_relaxed);
+	return nb_ready;
 }
 
 uint64_t
@@ -108,6 +111,7 @@ reactor_sleep(struct reactor *reactor, uint64_t now_tsc)
 {
 	uint64_t deadline_tsc = earliest_deadline(reactor);
 	uint64_t awake_tsc;
+	int nb_ready;
 
 	/* Too short to be worth it, or already due. */
 	if (deadline_tsc <= now_tsc ||
@@ -118,11 +122,13 @@ reactor_sleep(struct reactor *reactor, uint64_t now_tsc)
 		!arm_all(reactor)) {
 		return 0;
 	}
-	sleep_until(reactor, now_tsc, deadline_tsc);
+	reactor_trace_sleep(reactor, now_tsc, deadline_tsc);
+	nb_ready = sleep_until(reactor, now_tsc, deadline_tsc);
 	disarm_until(reactor, NULL);
 	awake_tsc = clock_tsc();
 	stat_add(&reactor->stats.nb_sleeps, 1);
 	stat_add(&reactor->stats.sleep_tsc, awake_tsc - now_tsc);
+	reactor_trace_wake(reactor, awake_tsc - now_tsc, nb_ready);
 	return awake_tsc;
 }
 

@@ -4,7 +4,7 @@
  *
  *   reactor.c  the pass and the loop (HOT)      message.c  the inbox (HOT)
  *   idle.c     when and how to sleep            offload.c  the helper thread
- *   thread.c   create, start, stop, CPUs
+ *   thread.c   create, start, stop, CPUs        trace.c    what tracers hear
  *
  * The sleep protocol (Dekker's): a sender publishes, then looks at `sleeping`; the reactor
  * publishes `sleeping`, then looks at the inbox. All four accesses are seq_cst, so at least one of
@@ -53,6 +53,7 @@ struct reactor {
 	uint64_t budget_tsc;
 	uint64_t spin_tsc; /* 0 unless ADAPTIVE */
 	uint64_t min_sleep_tsc;
+	uint64_t stat_tsc; /* when the last reactor_stat was traced */
 	enum reactor_idle idle;
 	bool stopping;
 	unsigned int nb_jobs; /* offload jobs not done yet */
@@ -68,6 +69,7 @@ struct reactor {
 
 	/* Control. */
 	char name[REACTOR_NAME_BYTES] __cache_aligned;
+	uint16_t index;
 	int cpu;
 	void (*thread_init)(void *arg);
 	void *thread_init_arg;
@@ -105,6 +107,13 @@ void reactor_finish(struct reactor *reactor);
 uint64_t reactor_sleep(struct reactor *reactor, uint64_t now_tsc);
 /* Until a message comes, whatever pollers say. */
 void reactor_sleep_for_message(struct reactor *reactor);
+
+/* trace.c: called behind trace_enabled() where it is hot. */
+void reactor_trace_start(const struct reactor *reactor);
+void reactor_trace_stat(struct reactor *reactor, uint64_t now_tsc);
+void reactor_trace_over_budget(const struct reactor *reactor, uint64_t pass_tsc);
+void reactor_trace_sleep(const struct reactor *reactor, uint64_t now_tsc, uint64_t deadline_tsc);
+void reactor_trace_wake(const struct reactor *reactor, uint64_t slept_tsc, int nb_ready);
 
 /* Makes the calling thread the owner. */
 void reactor_own(struct reactor *reactor);

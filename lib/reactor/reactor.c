@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "reactor/internal.h"
+#include "trace/hooks.h"
 
 static unsigned int
 pollers_run(struct reactor *reactor, uint64_t now_tsc)
@@ -76,6 +77,7 @@ account(struct reactor *reactor, uint64_t tsc, bool busy)
 	}
 	if (unlikely(tsc > 2 * reactor->budget_tsc)) {
 		stat_add(&stats->nb_over_budget, 1);
+		reactor_trace_over_budget(reactor, tsc);
 	}
 	stat_max(&stats->longest_pass_tsc, tsc);
 }
@@ -93,6 +95,9 @@ reactor_loop(struct reactor *reactor)
 		uint64_t end = clock_tsc();
 
 		account(reactor, end - start, n > 0);
+		if (unlikely(trace_enabled(reactor_stat))) {
+			reactor_trace_stat(reactor, end);
+		}
 		if (n > 0) {
 			idle_since = end;
 		} else if (reactor->idle != REACTOR_POLL && end - idle_since >= reactor->spin_tsc) {

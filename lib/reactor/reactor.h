@@ -151,8 +151,12 @@ void reactor_stats(const struct reactor *reactor, struct reactor_stats *stats);
 /* The CPU of the configuration; -1: not pinned. */
 int reactor_cpu(const struct reactor *reactor);
 const char *reactor_name(const struct reactor *reactor);
+/* Tells the reactors of one process apart, from 0. */
+uint16_t reactor_index(const struct reactor *reactor);
 /* Kernel thread id, for /proc/PID/task/TID and strace; 0 before start. */
 int reactor_tid(const struct reactor *reactor);
+/* Reactor thread: tells a tracer of the reactor; the caller goes on with its devices. */
+void reactor_statedump(struct reactor *reactor);
 /* budget_us in TSC ticks. */
 uint64_t reactor_budget_tsc(const struct reactor *reactor);
 

@@ -180,6 +180,7 @@ idle_init(struct reactor *reactor, const struct reactor_config *config)
 int
 reactor_create(const struct reactor_config *config, struct reactor **reactor)
 {
+	static _Atomic uint16_t next_index;
 	struct reactor *r;
 	int status;
 
@@ -201,6 +202,7 @@ reactor_create(const struct reactor_config *config, struct reactor **reactor)
 	sem_init(&r->nb_jobs_queued, 0, 0);
 	sem_init(&r->ready, 0, 0);
 	snprintf(r->name, sizeof(r->name), "%s", config->name != NULL ? config->name : "reactor");
+	r->index = atomic_fetch_add(&next_index, 1);
 	r->cpu = config->cpu;
 	r->thread_init = config->thread_init;
 	r->thread_init_arg = config->thread_init_arg;
@@ -248,6 +250,7 @@ reactor_start(struct reactor *reactor)
 		thread_join(reactor);
 		return reactor->start_status;
 	}
+	reactor_trace_start(reactor);
 	return 0;
 }
 
@@ -311,6 +314,12 @@ const char *
 reactor_name(const struct reactor *reactor)
 {
 	return reactor->name;
+}
+
+uint16_t
+reactor_index(const struct reactor *reactor)
+{
+	return reactor->index;
 }
 
 int

@@ -203,7 +203,16 @@ def formatting():
         yield f'clang-format: {result.stderr.strip()}'
 
 
-RULES = [layers, compat, budgets, hot, licence, words, formatting]
+def events():
+    """The table of docs/tracing.md is made from the list of events."""
+    made = subprocess.run(['trace/provider/generate.py', 'table', 'trace/provider/events.toml',
+                           'lib/protocol/ioctl_table.h', 'docs/tracing.md', '--check'], cwd=ROOT,
+                          capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        yield (made.stdout + made.stderr).strip()
+
+
+RULES = [layers, compat, budgets, hot, licence, words, formatting, events]
 
 
 def main():

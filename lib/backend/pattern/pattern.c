@@ -138,6 +138,7 @@ frame_begin(struct vmedia_device *device, struct pattern *p)
 	b->sequence = strip.sequence;
 	b->field = V4L2_FIELD_NONE;
 	p->drawing = b;
+	vmedia_buffer_begin(b);
 	render_begin(&p->render, b->planes[0].addr, &strip);
 	vmedia_work_queue(device);
 }

@@ -213,6 +213,8 @@ void vmedia_plane_write(
 	struct vmedia_plane *plane, uint32_t offset, const void *src, uint32_t nb_bytes);
 void vmedia_plane_read(struct vmedia_plane *plane, uint32_t offset, void *dst, uint32_t nb_bytes);
 
+/* Optional: the backend begins with a buffer, its sequence is set. For tracing. */
+void vmedia_buffer_begin(struct vmedia_buffer *buffer);
 /* A buffer is finished: its DQBUF event goes out, exactly once, in the order of these calls. */
 void vmedia_buffer_done(struct vmedia_buffer *buffer);
 /* A V4L2 event for the sessions that subscribed to its (type, id). Copied. */

@@ -55,13 +55,9 @@ check_config(const struct driver_config *c)
 	return c->timeout_ms > 0 ? 0 : -EINVAL;
 }
 
-static int
-open_fds(struct driver *drv, bool eventfds)
+int
+driver_open_eventfds(struct driver *drv)
 {
-	drv->spare_fds[0] = drv->spare_fds[1] = -1;
-	if (!eventfds) {
-		return 0;
-	}
 	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
 		struct ring *r = &drv->rings[q];
 
@@ -90,7 +86,7 @@ close_fds(struct driver *drv)
 }
 
 static struct driver *
-alloc_driver(const struct driver_config *config, bool local, int *ret)
+alloc_driver(const struct driver_config *config, const struct bus_ops *bus, int *ret)
 {
 	struct driver *drv;
 
@@ -104,8 +100,7 @@ alloc_driver(const struct driver_config *config, bool local, int *ret)
 		return NULL;
 	}
 	drv->config = *config;
-	drv->config.socket_path = NULL;
-	drv->local = local;
+	drv->bus = bus;
 	drv->mem.fd = -1;
 	drv->timeout_tsc = clock_ns_to_tsc((uint64_t)config->timeout_ms * NSEC_PER_MSEC);
 	drv->repost_delay_tsc = clock_ns_to_tsc(config->event_repost_delay_ns);
@@ -194,73 +189,19 @@ init_queues(struct driver *drv, uint64_t features)
 	return 0;
 }
 
-static uint64_t
-wanted_features(const struct driver_config *c)
+uint64_t
+driver_wanted_features(const struct driver_config *c)
 {
 	return (c->packed ? RING_F_PACKED : 0) | (c->indirect ? RING_F_INDIRECT_DESC : 0) |
 	       (c->event_idx ? RING_F_EVENT_IDX : 0);
-}
-
-int
-driver_create_local(const struct driver_config *config, struct driver **out)
-{
-	int ret;
-	struct driver *drv = alloc_driver(config, true, &ret);
-
-	if (drv == NULL) {
-		return ret;
-	}
-	window_init(&drv->window, 0);
-	ret = config->wait == DRIVER_SLEEP && !config->local_eventfds ? -EINVAL : 0;
-	if (ret == 0) {
-		ret = open_fds(drv, config->local_eventfds);
-	}
-	if (ret == 0) {
-		ret = memory_init(
-			&drv->mem, config->mem_bytes, config->nb_memory_regions, config->hugepages);
-	}
-	drv->info.features = wanted_features(config) | VIRTIO_F_VERSION_1_BIT;
-	if (ret == 0) {
-		ret = init_queues(drv, drv->info.features);
-	}
-	if (ret != 0) {
-		window_fini(&drv->window);
-		free_driver(drv);
-		return ret;
-	}
-	drv->running = true;
-	ring_kick(&drv->rings[DRIVER_QUEUE_EVENT]);
-	*out = drv;
-	return 0;
-}
-
-static void
-vrings(struct driver *drv, struct frontend_vring *vq)
-{
-	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
-		struct ring *r = &drv->rings[q];
-		uint64_t desc, driver, device, base = (uintptr_t)r->pages;
-
-		ring_areas(r, &desc, &driver, &device);
-		vq[q] = (struct frontend_vring){
-			.ring = r,
-			.desc = base + desc,
-			.avail = base + driver,
-			.used = base + device,
-			.masked_fd = drv->spare_fds[0],
-			.err_fd = drv->spare_fds[1],
-		};
-	}
 }
 
 static int
 read_info(struct driver *drv)
 {
 	struct virtio_media_config config;
-	int ret = frontend_get_config(&drv->fe, 0, &config, sizeof(config));
+	int ret = drv->bus->read_config(drv, 0, &config, sizeof(config));
 
-	drv->info.features = drv->fe.features;
-	drv->info.protocol_features = drv->fe.protocol_features;
 	drv->info.region_bytes = drv->window.bytes;
 	if (ret == -EOPNOTSUPP) {
 		return 0; /* a front-end without CONFIG starts all the same */
@@ -274,68 +215,26 @@ read_info(struct driver *drv)
 }
 
 static int
-realize(struct driver *drv)
-{
-	const struct driver_config *c = &drv->config;
-	struct frontend_vring vq[DRIVER_NB_QUEUES];
-	uint64_t region = 0;
-	int ret = frontend_negotiate(&drv->fe, wanted_features(c), c->protocol_features);
-
-	if (ret == 0) {
-		ret = memory_init(&drv->mem, c->mem_bytes, c->nb_memory_regions, c->hugepages);
-	}
-	if (ret == 0) {
-		ret = init_queues(drv, drv->fe.features);
-	}
-	if (ret == 0) {
-		vrings(drv, vq);
-		ret = frontend_setup_vrings(&drv->fe, vq, DRIVER_NB_QUEUES);
-	}
-	if (ret == 0) {
-		ret = frontend_get_region(&drv->fe, &region);
-	}
-	if (ret == 0) {
-		window_fini(&drv->window);
-		ret = window_init(&drv->window, region);
-		drv->window.max_maps = MEMORY_MAX_REGIONS - c->nb_memory_regions;
-	}
-	if (ret == 0) {
-		ret = channel_start(&drv->fe);
-	}
-	return ret == 0 ? read_info(drv) : ret;
-}
-
-int
-driver_connect(const struct driver_config *config, struct driver **out)
+create(struct driver *drv, struct driver **out)
 {
 	int ret;
-	struct driver *drv = alloc_driver(config, false, &ret);
 
-	if (drv == NULL) {
-		if (config->socket_fd >= 0) {
-			close(config->socket_fd);
-		}
-		return ret;
-	}
 	window_init(&drv->window, 0);
-	ret = frontend_init(&drv->fe, config->socket_fd, config->timeout_ms);
+	ret = drv->bus->connect(drv);
 	if (ret == 0) {
-		ret = open_fds(drv, true);
+		ret = init_queues(drv, drv->info.features);
 	}
-	if (ret == 0 && drv->fe.sock < 0) {
-		drv->fe.sock = frontend_connect(config->socket_path);
-		ret = MIN(drv->fe.sock, 0);
-	}
-	drv->fe.mem = &drv->mem;
-	drv->fe.window = &drv->window;
-	drv->fe.resend_memory = config->resend_memory;
-	drv->fe.death_fd = drv->rings[DRIVER_QUEUE_COMMAND].call_fd;
 	if (ret == 0) {
-		ret = realize(drv);
+		ret = drv->bus->realize(drv);
+	}
+	if (ret == 0) {
+		ret = read_info(drv);
 	}
 	if (ret == 0) {
 		ret = driver_start(drv);
 	}
+	/* The strings are the caller's and may go away now. */
+	drv->config.socket_path = NULL;
 	if (ret != 0) {
 		driver_disconnect(drv);
 		return ret;
@@ -344,70 +243,71 @@ driver_connect(const struct driver_config *config, struct driver **out)
 	return 0;
 }
 
+int
+driver_create_local(const struct driver_config *config, struct driver **out)
+{
+	int ret;
+	struct driver *drv = alloc_driver(config, &bus_local, &ret);
+
+	return drv == NULL ? ret : create(drv, out);
+}
+
+int
+driver_connect(const struct driver_config *config, struct driver **out)
+{
+	int ret;
+	struct driver *drv = alloc_driver(config, &bus_vhost_user, &ret);
+
+	if (drv == NULL && config->socket_fd >= 0) {
+		close(config->socket_fd);
+	}
+	return drv == NULL ? ret : create(drv, out);
+}
+
 void
 driver_disconnect(struct driver *drv)
 {
 	drv->running = false;
 	drv->dead = -ENODEV;
 	command_fail_all(drv, -ENODEV);
-	if (!drv->local) {
-		frontend_fini(&drv->fe);
-	}
+	drv->bus->disconnect(drv);
 	window_fini(&drv->window);
 	free_driver(drv);
+}
+
+/* Both queues are kicked once, whatever the device said about kicks before. */
+void
+driver_kick_all(struct driver *drv)
+{
+	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
+		drv->rings[q].nb_unkicked = 0;
+		ring_bell(&drv->rings[q]);
+	}
 }
 
 int
 driver_start(struct driver *drv)
 {
-	struct frontend_vring vq[DRIVER_NB_QUEUES];
-	uint64_t one = 1;
-	int ret = 0;
+	int ret = drv->running ? -EALREADY : drv->bus->start(drv);
 
-	if (drv->running) {
-		return -EALREADY;
-	}
-	if (!drv->local) {
-		vrings(drv, vq);
-		ret = frontend_start(&drv->fe, vq, DRIVER_NB_QUEUES);
-	}
-	if (ret != 0) {
-		return ret;
-	}
-	drv->running = true;
-	/* Both queues are kicked once, whatever the device said about kicks before. */
-	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
-		struct ring *r = &drv->rings[q];
-
-		r->nb_unkicked = 0;
-		if (r->kick_fd >= 0 && write(r->kick_fd, &one, sizeof(one)) == sizeof(one)) {
-			r->nb_kicks++;
-		}
-	}
-	return 0;
+	drv->running |= ret == 0;
+	return ret;
 }
 
 int
 driver_stop(struct driver *drv)
 {
-	struct frontend_vring vq[DRIVER_NB_QUEUES];
-
 	if (!drv->running) {
 		return -EALREADY;
 	}
 	drv->running = false;
-	if (drv->local) {
-		return 0;
-	}
-	vrings(drv, vq);
-	return frontend_stop(&drv->fe, vq, DRIVER_NB_QUEUES);
+	return drv->bus->stop(drv);
 }
 
-int
-driver_reset(struct driver *drv)
+/* What the device forgot we forget, too. */
+static void
+forget(struct driver *drv)
 {
-	int ret = drv->running ? driver_stop(drv) : 0;
-
 	command_fail_all(drv, -ENODEV);
 	for (uint32_t i = 0; i < drv->nb_commands; i++) {
 		struct command *cmd = &drv->commands[i];
@@ -420,12 +320,30 @@ driver_reset(struct driver *drv)
 	drv->nb_flight = 0;
 	sessions_free(drv);
 	drv->nb_maps = 0;
-	window_unmap_all(&drv->window);
 	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
 		ring_reset(&drv->rings[q]);
 	}
-	drv->dead = !drv->local && frontend_is_dead(&drv->fe) ? -ENODEV : 0;
+	drv->dead = drv->bus->is_dead(drv) ? -ENODEV : 0;
 	events_post_all(drv);
+}
+
+int
+driver_reset(struct driver *drv)
+{
+	int ret = drv->bus->reset(drv);
+
+	drv->running = false;
+	forget(drv);
+	return ret != 0 ? ret : drv->dead;
+}
+
+int
+driver_reboot(struct driver *drv)
+{
+	int ret = drv->bus->reboot(drv);
+
+	drv->running = false;
+	forget(drv);
 	return ret != 0 ? ret : drv->dead;
 }
 
@@ -453,7 +371,7 @@ driver_get_stats(const struct driver *drv, struct driver_stats *stats)
 int
 driver_read_config(struct driver *drv, uint32_t offset, void *data, uint32_t size)
 {
-	return drv->local ? -EOPNOTSUPP : frontend_get_config(&drv->fe, offset, data, size);
+	return drv->bus->read_config(drv, offset, data, size);
 }
 
 int

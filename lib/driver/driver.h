@@ -124,11 +124,13 @@ void driver_disconnect(struct driver *drv);
  * stop: ENABLE 0 and GET_VRING_BASE per queue, as at a pause; sessions and requests in flight stay.
  * start: everything again with the saved ring positions. reset: stop, then forget sessions,
  * mappings and ring contents: requests end with -ENODEV, session and map pointers are dead; start
- * afterwards. All three wait at most timeout_ms per message.
+ * afterwards. reboot: the same by a reset of the whole machine where there is one. All wait at most
+ * timeout_ms per message.
  */
 int driver_stop(struct driver *drv);
 int driver_start(struct driver *drv);
 int driver_reset(struct driver *drv);
+int driver_reboot(struct driver *drv);
 
 void driver_get_info(const struct driver *drv, struct driver_info *info);
 void driver_get_stats(const struct driver *drv, struct driver_stats *stats);

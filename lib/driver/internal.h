@@ -4,6 +4,7 @@
 #define VMEDIA_DRIVER_INTERNAL_H
 
 #include "base/clock.h"
+#include "driver/bus.h"
 #include "driver/driver.h"
 #include "driver/frontend.h"
 #include "driver/memory.h"
@@ -114,7 +115,8 @@ struct live_map {
 struct driver {
 	struct ring rings[DRIVER_NB_QUEUES];
 	struct driver_config config;
-	bool local, running;
+	const struct bus_ops *bus;
+	bool running;
 	int dead; /* 0, or why nothing works any more: negative errno */
 	uint64_t timeout_tsc, next_check_tsc;
 	struct command *commands;
@@ -140,6 +142,12 @@ struct driver {
 	int spare_fds[2]; /* masked call and error eventfds, as QEMU hands over */
 	uint8_t *slot_mem;
 };
+
+/* driver.c, for buses. The kick, call and spare eventfds, closed with the driver. */
+int driver_open_eventfds(struct driver *drv);
+/* RING_F_* bits that the configuration allows. */
+uint64_t driver_wanted_features(const struct driver_config *c);
+void driver_kick_all(struct driver *drv);
 
 /* command.c: slots, publication, completion. */
 struct command *command_get(struct driver *drv);

@@ -10,7 +10,6 @@
 
 #define CHECK_INTERVAL_MS 1
 #define IDLE_SPINS        64
-#define MAX_SLEEP_MS      1000
 
 static void
 expire_commands(struct driver *drv, uint64_t now)
@@ -35,7 +34,7 @@ driver_check(struct driver *drv)
 	}
 	drv->next_check_tsc = now + clock_ns_to_tsc(CHECK_INTERVAL_MS * NSEC_PER_MSEC);
 	if (drv->dead == 0) {
-		if (!drv->local && frontend_is_dead(&drv->fe)) {
+		if (drv->bus->is_dead(drv)) {
 			drv->dead = -ENODEV;
 		} else if (drv->rings[0].broken || drv->rings[1].broken) {
 			drv->dead = -EIO;
@@ -68,7 +67,7 @@ driver_arm(struct driver *drv)
 		quiet &= ring_arm(&drv->rings[q]);
 	}
 	drv->armed = true;
-	return quiet && drv->dead == 0 && (drv->local || !frontend_is_dead(&drv->fe));
+	return quiet && drv->dead == 0 && !drv->bus->is_dead(drv);
 }
 
 static void
@@ -90,7 +89,8 @@ sleep_ms(const struct driver *drv, uint64_t deadline_tsc)
 	if (until <= now) {
 		return 0;
 	}
-	return (int)MIN(clock_tsc_to_ns(until - now) / NSEC_PER_MSEC + 1, (uint64_t)MAX_SLEEP_MS);
+	return (int)MIN(
+		clock_tsc_to_ns(until - now) / NSEC_PER_MSEC + 1, (uint64_t)drv->bus->max_sleep_ms);
 }
 
 void

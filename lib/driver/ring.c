@@ -92,20 +92,26 @@ ring_reset(struct ring *r)
 }
 
 void
-ring_kick(struct ring *r)
+ring_bell(struct ring *r)
 {
 	uint64_t one = 1;
 
-	if (r->nb_unkicked == 0) {
-		return;
-	}
-	if (!(r->packed ? ring_packed_need_kick(r) : ring_split_need_kick(r))) {
-		r->nb_kicks_suppressed++;
-		return;
-	}
 	r->nb_kicks++;
 	/* A full eventfd already says "look"; any other failure shows as a time-out. */
 	if (r->kick_fd >= 0 && write(r->kick_fd, &one, sizeof(one)) < 0) {
 		return;
+	}
+}
+
+void
+ring_kick(struct ring *r)
+{
+	if (r->nb_unkicked == 0) {
+		return;
+	}
+	if (r->packed ? ring_packed_need_kick(r) : ring_split_need_kick(r)) {
+		ring_bell(r);
+	} else {
+		r->nb_kicks_suppressed++;
 	}
 }

@@ -139,6 +139,8 @@ bool ring_packed_arm(struct ring *r);
 void ring_split_disarm(struct ring *r);
 void ring_packed_disarm(struct ring *r);
 
+/* Kicks, wanted or not. */
+void ring_bell(struct ring *r);
 /* Kicks if wanted: one write(2) at most. */
 void ring_kick(struct ring *r);
 

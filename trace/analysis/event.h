@@ -36,6 +36,7 @@ struct event {
 #define EVENT_CODE_COMMAND 0xff00u
 
 #define EVENT_BIT(name) (1ULL << EVENT_##name)
+#define FIELD_BIT(name) (1ULL << FIELD_##name)
 
 static inline bool
 event_has(const struct event *event, enum event_field field)

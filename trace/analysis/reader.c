@@ -27,7 +27,7 @@ struct reader_binding {
 };
 
 static void
-bind_field(struct reader_binding *binding, uint64_t index,
+bind_field(struct reader_binding *binding, uint64_t wanted, uint64_t index,
 	const bt_field_class_structure_member *member)
 {
 	const bt_field_class *class =
@@ -57,20 +57,20 @@ bind_field(struct reader_binding *binding, uint64_t index,
 	default:
 		return;
 	}
-	if (field >= 0) {
+	if (field >= 0 && (wanted >> field & 1) != 0) {
 		binding->present |= 1ULL << field;
 		binding->nb_fields++;
 	}
 }
 
 static void
-bind_fields(struct reader_binding *binding, const bt_event_class *class)
+bind_fields(struct reader_binding *binding, uint64_t wanted, const bt_event_class *class)
 {
 	const bt_field_class *payload = bt_event_class_borrow_payload_field_class_const(class);
 	uint64_t nb = payload != NULL ? bt_field_class_structure_get_member_count(payload) : 0;
 
 	for (uint64_t i = 0; i < nb; i++) {
-		bind_field(binding, i,
+		bind_field(binding, wanted, i,
 			bt_field_class_structure_borrow_member_by_index_const(payload, i));
 	}
 }
@@ -131,7 +131,7 @@ bind_new(struct reader *reader, const bt_event_class *class)
 		binding->kind = (uint8_t)kind;
 		binding->bit = 1ULL << kind;
 		reader->known |= binding->bit;
-		bind_fields(binding, class);
+		bind_fields(binding, reader->fields != 0 ? reader->fields : UINT64_MAX, class);
 	}
 	return binding;
 }

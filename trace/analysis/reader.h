@@ -13,8 +13,9 @@
 struct reader_binding;
 
 struct reader {
-	uint64_t wants;                  /* EVENT_BITs; may be changed at any time */
-	uint64_t known;                  /* EVENT_BITs of all event classes met so far */
+	uint64_t wants;  /* EVENT_BITs; may be changed at any time */
+	uint64_t fields; /* FIELD_BITs to read; set ahead of the first message; 0: all */
+	uint64_t known;  /* EVENT_BITs of all event classes met so far */
 	struct reader_binding *bindings; /* hash table over the event class */
 	uint32_t nb_bindings, nb_slots;
 	const struct reader_binding *last;

@@ -68,6 +68,7 @@ sink_make(const struct analysis *analysis, const bt_value *params, char *why)
 		sink_free(sink);
 		return NULL;
 	}
+	sink->reader.fields = analysis->fields;
 	sink->reader.wants = analysis->wants(sink->state, 0);
 	return sink;
 }

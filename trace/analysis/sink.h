@@ -13,6 +13,7 @@
 
 struct analysis {
 	enum options_user user;
+	uint64_t fields; /* FIELD_BITs that it reads; 0: all */
 	/* The events it looks at, given which ones the trace declares; asked again when more do. */
 	uint64_t (*wants)(void *state, uint64_t known);
 	void *(*create)(const struct options *options, FILE *out); /* NULL: no memory */

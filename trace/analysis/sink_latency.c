@@ -98,6 +98,7 @@ finish(void *arg, FILE *out, char *why, size_t why_bytes)
 
 const struct analysis analysis_latency = {
 	.user = OPTIONS_LATENCY,
+	.fields = SPANS_FIELDS | FIELD_BIT(held_ns) | FIELD_BIT(latency_ns),
 	.wants = wants,
 	.create = create,
 	.add = add,

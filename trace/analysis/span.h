@@ -52,6 +52,11 @@ struct spans {
 	(EVENT_BIT(cmd_dequeue) | EVENT_BIT(cmd_parse) | EVENT_BIT(backend_begin) | \
 		EVENT_BIT(backend_end) | EVENT_BIT(cmd_publish))
 
+#define SPANS_FIELDS                                                                 \
+	(FIELD_BIT(device) | FIELD_BIT(session) | FIELD_BIT(seq) | FIELD_BIT(code) | \
+		FIELD_BIT(status) | FIELD_BIT(parse_ns) | FIELD_BIT(begin_ns) |      \
+		FIELD_BIT(end_ns) | FIELD_BIT(publish_ns))
+
 /* Which of them, given what the trace declares: where there is cmd_span, it says all. */
 static inline uint64_t
 spans_wants(uint64_t known)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "backend/pattern/jpeg.h"
 #include "backend/pattern/render.h"
 #include "base/clock.h"
 #include "base/compiler.h"
@@ -14,61 +15,170 @@
 #include "media/pacer.h"
 #include "vmedia/backend.h"
 
+#define NB_FORMATS 14
+
+enum {
+	PACE_REAL,
+	PACE_FAST
+};
+
 struct pattern {
 	/* options */
-	uint32_t width, height, fps, format;
+	uint32_t width, height, fps, format, planar, pace;
+	struct render_look look;      /* what the controls say: of the next frame */
+	struct jpeg_encoder *encoder; /* MJPEG; NULL: built without */
 	/* while streaming */
 	bool streaming;
+	bool compressed;
 	struct vmedia_buffer_list queued;
 	struct vmedia_buffer *drawing; /* the frame at hand, or NULL */
 	struct pacer pacer;
 	uint32_t sequence;                 /* of the next period */
 	uint16_t missed[VMEDIA_NB_MISSED]; /* since STREAMON */
 	struct render render;
+	struct vmedia_format_desc formats[NB_FORMATS]; /* those offered */
 };
 
-static const char *const format_names[] = {"nv12", "yuyv", "xr24", "grey", NULL};
-static const uint32_t fourccs[] = {
-	V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_XBGR32, V4L2_PIX_FMT_GREY};
+static const char *const planar_names[] = {"single", "multi", NULL};
+static const char *const pace_names[] = {"real", "fast", NULL};
+static const char *const format_names[] = {"nv12", "yuyv", "xr24", "grey", "uyvy", "nv21", "nv16",
+	"yu12", "rgb3", "bgr4", "rgbp", "mjpeg", "nm12", "ym12", NULL};
 
-#define SIZES RENDER_MIN_WIDTH, RENDER_MAX_WIDTH, 16, RENDER_MIN_HEIGHT, 2304, 8
-static const struct vmedia_format_desc formats[] = {
+#define SIZES RENDER_MIN_WIDTH, RENDER_MAX_WIDTH, 16, RENDER_MIN_HEIGHT, RENDER_MAX_HEIGHT, 8
+/* In the order of format_names. */
+static const struct vmedia_format_desc formats[NB_FORMATS] = {
 	{V4L2_PIX_FMT_NV12, SIZES},
 	{V4L2_PIX_FMT_YUYV, SIZES},
 	{V4L2_PIX_FMT_XBGR32, SIZES},
 	{V4L2_PIX_FMT_GREY, SIZES},
+	{V4L2_PIX_FMT_UYVY, SIZES},
+	{V4L2_PIX_FMT_NV21, SIZES},
+	{V4L2_PIX_FMT_NV16, SIZES},
+	{V4L2_PIX_FMT_YUV420, SIZES},
+	{V4L2_PIX_FMT_RGB24, SIZES},
+	{V4L2_PIX_FMT_BGR32, SIZES},
+	{V4L2_PIX_FMT_RGB565, SIZES},
+	{V4L2_PIX_FMT_MJPEG, SIZES},
+	{V4L2_PIX_FMT_NV12M, SIZES},
+	{V4L2_PIX_FMT_YUV420M, SIZES},
 };
 
+static const char *const patterns[RENDER_NB_PATTERNS] = {
+	"Bars", "Zone Plate", "Gradient", "Noise", "Solid", "Clock"};
+
+static const struct vmedia_ctrl_desc ctrls[] = {
+	{V4L2_CID_BRIGHTNESS, V4L2_CTRL_TYPE_INTEGER, "Brightness", -128, 127, 1, 0,
+		V4L2_CTRL_FLAG_SLIDER, NULL},
+	{V4L2_CID_GAIN, V4L2_CTRL_TYPE_INTEGER, "Gain", 0, 400, 1, 100, V4L2_CTRL_FLAG_SLIDER,
+		NULL},
+	{V4L2_CID_HFLIP, V4L2_CTRL_TYPE_BOOLEAN, "Horizontal Flip", 0, 1, 1, 0, 0, NULL},
+	{V4L2_CID_VFLIP, V4L2_CTRL_TYPE_BOOLEAN, "Vertical Flip", 0, 1, 1, 0, 0, NULL},
+	{V4L2_CID_BG_COLOR, V4L2_CTRL_TYPE_INTEGER, "Background Color", 0, 0xffffff, 1, 0x0000ff, 0,
+		NULL},
+	{V4L2_CID_TEST_PATTERN, V4L2_CTRL_TYPE_MENU, "Test Pattern", 0, RENDER_NB_PATTERNS - 1, 1,
+		RENDER_BARS, 0, patterns},
+};
+
+#define OPTION(name) offsetof(struct pattern, name)
 static const struct vmedia_option options[] = {
-	{"width", "pixels, rounded to a multiple of 16", VMEDIA_OPTION_U32,
-		offsetof(struct pattern, width), RENDER_MIN_WIDTH, RENDER_MAX_WIDTH, NULL, "1280"},
-	{"height", "pixels, rounded to a multiple of 8", VMEDIA_OPTION_U32,
-		offsetof(struct pattern, height), RENDER_MIN_HEIGHT, 2304, NULL, "720"},
-	{"fps", "frames per second before S_PARM", VMEDIA_OPTION_U32, offsetof(struct pattern, fps),
-		1, 240, NULL, "30"},
-	{"format", "pixel format before S_FMT", VMEDIA_OPTION_CHOICE,
-		offsetof(struct pattern, format), 0, 0, format_names, "nv12"},
+	{"width", "pixels, rounded to a multiple of 16", VMEDIA_OPTION_U32, OPTION(width),
+		RENDER_MIN_WIDTH, RENDER_MAX_WIDTH, NULL, "1280"},
+	{"height", "pixels, rounded to a multiple of 8", VMEDIA_OPTION_U32, OPTION(height),
+		RENDER_MIN_HEIGHT, RENDER_MAX_HEIGHT, NULL, "720"},
+	{"fps", "frames per second before S_PARM", VMEDIA_OPTION_U32, OPTION(fps), 1, 240, NULL,
+		"30"},
+	{"format", "pixel format before S_FMT", VMEDIA_OPTION_CHOICE, OPTION(format), 0, 0,
+		format_names, "nv12"},
+	{"planar", "V4L2 API", VMEDIA_OPTION_CHOICE, OPTION(planar), 0, 0, planar_names, "single"},
+	{"pace", "fast: a frame whenever there is a buffer", VMEDIA_OPTION_CHOICE, OPTION(pace), 0,
+		0, pace_names, "real"},
 	{NULL},
 };
+
+/* Several memory planes need the multi-planar API, MJPEG a compressor. */
+static bool
+is_offered(const struct pattern *p, uint32_t fourcc)
+{
+	switch (fourcc) {
+	case V4L2_PIX_FMT_NV12M:
+	case V4L2_PIX_FMT_YUV420M:
+		return p->planar != 0;
+	case V4L2_PIX_FMT_MJPEG:
+		return p->encoder != NULL;
+	default:
+		return true;
+	}
+}
 
 static int
 pattern_create(struct vmedia_device *device, struct vmedia_node *node)
 {
 	struct pattern *p = vmedia_device_priv(device);
 
+	int rc = jpeg_encoder_create(&p->encoder);
+	size_t i;
+
+	if (rc != 0) {
+		return rc;
+	}
+	for (i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (is_offered(p, formats[i].fourcc)) {
+			p->formats[node->nb_formats++] = formats[i];
+		}
+	}
 	TAILQ_INIT(&p->queued);
-	node->device_caps = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
+	p->look = render_plain;
+	p->look.colour = 0x0000ff;
+	node->device_caps = (p->planar ? V4L2_CAP_VIDEO_CAPTURE_MPLANE : V4L2_CAP_VIDEO_CAPTURE) |
+	                    V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
 	snprintf(node->card, sizeof(node->card), "vmedia pattern %u", vmedia_device_index(device));
-	node->mmap_only = true; /* it draws to one address */
-	node->formats = formats;
-	node->nb_formats = ARRAY_SIZE(formats);
-	node->default_fourcc = fourccs[p->format];
+	node->formats = p->formats;
+	node->ctrls = ctrls;
+	node->nb_ctrls = ARRAY_SIZE(ctrls);
+	node->default_fourcc = formats[p->format].fourcc;
 	node->default_width = p->width;
 	node->default_height = p->height;
 	node->default_interval = (struct v4l2_fract){1, p->fps};
 	node->min_interval = (struct v4l2_fract){1, 240};
 	node->max_interval = (struct v4l2_fract){1, 1};
 	return 0;
+}
+
+static void
+pattern_destroy(struct vmedia_device *device)
+{
+	struct pattern *p = vmedia_device_priv(device);
+
+	jpeg_encoder_destroy(p->encoder);
+}
+
+static int
+pattern_set_ctrl(struct vmedia_device *device, uint32_t id, int32_t value)
+{
+	struct pattern *p = vmedia_device_priv(device);
+
+	switch (id) {
+	case V4L2_CID_BRIGHTNESS:
+		p->look.brightness = value;
+		return 0;
+	case V4L2_CID_GAIN:
+		p->look.gain = value;
+		return 0;
+	case V4L2_CID_HFLIP:
+		p->look.hflip = value != 0;
+		return 0;
+	case V4L2_CID_VFLIP:
+		p->look.vflip = value != 0;
+		return 0;
+	case V4L2_CID_BG_COLOR:
+		p->look.colour = (uint32_t)value;
+		return 0;
+	case V4L2_CID_TEST_PATTERN:
+		p->look.pattern = (enum render_pattern)value;
+		return 0;
+	default:
+		return -EINVAL;
+	}
 }
 
 static void
@@ -85,8 +195,12 @@ pattern_start(struct vmedia_session *session, uint32_t type)
 	struct vmedia_device *device = vmedia_session_device(session);
 	struct pattern *p = vmedia_device_priv(device);
 	const struct vmedia_format *format = vmedia_format(session, type);
-	int rc = render_init(&p->render, format);
+	int rc = 0;
 
+	p->compressed = format->fourcc == V4L2_PIX_FMT_MJPEG;
+	if (!p->compressed) {
+		rc = render_init(&p->render, format, &p->look);
+	}
 	if (rc != 0) {
 		return rc;
 	}
@@ -107,9 +221,14 @@ pattern_stop(struct vmedia_session *session, uint32_t type)
 
 	vmedia_work_cancel(device);
 	TAILQ_INIT(&p->queued);
+	if (p->compressed) {
+		jpeg_encoder_cancel(p->encoder);
+	}
 	p->drawing = NULL;
 	p->streaming = false;
 }
+
+static void frame_begin(struct vmedia_device *device, struct pattern *p);
 
 static void
 miss(struct vmedia_device *device, enum vmedia_missed cause, uint32_t nb_periods)
@@ -121,6 +240,35 @@ miss(struct vmedia_device *device, enum vmedia_missed cause, uint32_t nb_periods
 		p->missed[cause] += (uint16_t)nb_periods;
 		p->sequence += nb_periods;
 	}
+}
+
+static void
+frame_end(struct vmedia_device *device, struct vmedia_buffer *b)
+{
+	struct pattern *p = vmedia_device_priv(device);
+
+	p->drawing = NULL;
+	b->timestamp_ns = clock_monotonic_ns(); /* V4L2_BUF_FLAG_TSTAMP_SRC_EOF: the last byte */
+	vmedia_buffer_done(b);
+	if (p->pace == PACE_FAST && !TAILQ_EMPTY(&p->queued)) {
+		frame_begin(device, p);
+	}
+}
+
+/* On the reactor: the picture goes into the buffer as a whole, which may be the guest's pages. */
+static void
+compressed(struct vmedia_device *device, const void *picture, size_t bytes)
+{
+	struct pattern *p = vmedia_device_priv(device);
+	struct vmedia_buffer *b = p->drawing;
+
+	if (bytes == 0 || bytes > b->planes[0].length) {
+		b->flags |= V4L2_BUF_FLAG_ERROR;
+		bytes = 0;
+	}
+	vmedia_plane_write(&b->planes[0], 0, picture, (uint32_t)bytes);
+	b->planes[0].bytesused = (uint32_t)bytes;
+	frame_end(device, b);
 }
 
 static void
@@ -139,8 +287,29 @@ frame_begin(struct vmedia_device *device, struct pattern *p)
 	b->field = V4L2_FIELD_NONE;
 	p->drawing = b;
 	vmedia_buffer_begin(b);
-	render_begin(&p->render, b->planes[0].addr, &strip);
+	if (p->compressed) {
+		jpeg_encoder_start(p->encoder, device, vmedia_format(b->session, b->type), &strip,
+			&p->look, compressed);
+		return;
+	}
+	render_begin(&p->render, b->planes, &strip, &p->look);
 	vmedia_work_queue(device);
+}
+
+static bool
+is_busy(const struct pattern *p)
+{
+	return p->drawing != NULL || (p->compressed && jpeg_encoder_is_busy(p->encoder));
+}
+
+static uint64_t
+poll_fast(struct vmedia_device *device, struct pattern *p, uint64_t now_tsc)
+{
+	if (is_busy(p) || TAILQ_EMPTY(&p->queued)) {
+		return VMEDIA_NO_DEADLINE;
+	}
+	frame_begin(device, p);
+	return now_tsc;
 }
 
 static uint64_t
@@ -152,11 +321,14 @@ pattern_poll(struct vmedia_device *device, uint64_t now_tsc)
 	if (!p->streaming) {
 		return VMEDIA_NO_DEADLINE;
 	}
+	if (p->pace == PACE_FAST) {
+		return poll_fast(device, p, now_tsc);
+	}
 	nb_due = pacer_advance(&p->pacer, now_tsc);
 	if (nb_due == 0) {
 		return pacer_due_tsc(&p->pacer);
 	}
-	if (p->drawing != NULL) {
+	if (is_busy(p)) {
 		miss(device, VMEDIA_MISSED_LATE_RENDER, nb_due);
 	} else {
 		miss(device, VMEDIA_MISSED_LATE_REACTOR, nb_due - 1);
@@ -174,23 +346,27 @@ pattern_work(struct vmedia_device *device, uint64_t until_tsc)
 {
 	struct pattern *p = vmedia_device_priv(device);
 	struct vmedia_buffer *b = p->drawing;
+	uint32_t i;
 
 	if (!render_slice(&p->render, until_tsc)) {
 		return false;
 	}
-	p->drawing = NULL;
-	b->timestamp_ns = clock_monotonic_ns(); /* V4L2_BUF_FLAG_TSTAMP_SRC_EOF: the last byte */
-	b->planes[0].bytesused = vmedia_format(b->session, b->type)->sizeimage[0];
-	vmedia_buffer_done(b);
+	for (i = 0; i < b->nb_planes; i++) {
+		b->planes[i].bytesused = vmedia_format(b->session, b->type)->sizeimage[i];
+	}
+	frame_end(device, b);
 	return true;
 }
 
 static const struct vmedia_backend_ops pattern_ops = {
 	.name = "pattern",
-	.summary = "camera: colour bars, a moving box and a strip that proves loss, order and age",
+	.summary =
+		"camera: test patterns, a moving box and a strip that proves loss, order and age",
 	.options = options,
 	.device_bytes = sizeof(struct pattern),
 	.create = pattern_create,
+	.destroy = pattern_destroy,
+	.set_ctrl = pattern_set_ctrl,
 	.buf_queue = pattern_buf_queue,
 	.start_streaming = pattern_start,
 	.stop_streaming = pattern_stop,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The picture: colour bars, a moving white box, and the strip that a machine can read (pattern.md
- * defines every pixel). Drawn row by row from templates, in slices, straight into the buffer.
+ * The picture: a pattern, a moving white box, and the strip that a machine can read (pattern.md
+ * defines every pixel). Drawn row by row, in slices, straight into the buffer.
+ *
+ *   render.c    HOT: rows
+ *   template.c  what rows are made of: rebuilt when format or look change
  */
 #ifndef VMEDIA_BACKEND_PATTERN_RENDER_H
 #define VMEDIA_BACKEND_PATTERN_RENDER_H
@@ -12,13 +15,34 @@
 #include "vmedia/backend.h"
 
 #define RENDER_MAX_WIDTH   4096
+#define RENDER_MAX_HEIGHT  2304
 #define RENDER_MAX_BPP     4 /* bytes per pixel of the widest format */
-#define RENDER_NB_LAYERS   2
+#define RENDER_NB_LAYERS   3
 #define RENDER_STRIP_WORDS 7
 #define RENDER_CELL        8 /* pixels, both ways */
 #define RENDER_STRIP_BITS  (RENDER_STRIP_WORDS * 32)
 #define RENDER_MIN_WIDTH   160 /* the strip then takes 12 rows of cells */
 #define RENDER_MIN_HEIGHT  120
+#define RENDER_NB_GLYPHS   12 /* of the clock: HH:MM:SS.mmm */
+
+enum render_pattern {
+	RENDER_BARS,
+	RENDER_ZONE_PLATE,
+	RENDER_GRADIENT,
+	RENDER_NOISE,
+	RENDER_SOLID,
+	RENDER_CLOCK,
+	RENDER_NB_PATTERNS
+};
+
+/* What controls decide. Box and strip do not follow gain and brightness; the strip never flips. */
+struct render_look {
+	enum render_pattern pattern;
+	int32_t gain;       /* percent */
+	int32_t brightness; /* added to R, G, B of 0 .. 255 */
+	uint32_t colour;    /* of the solid pattern, 0xRRGGBB */
+	bool hflip, vflip;
+};
 
 /* What the strip of one frame says. */
 struct render_strip {
@@ -28,41 +52,85 @@ struct render_strip {
 	uint16_t missed[VMEDIA_NB_MISSED]; /* since STREAMON, modulo 2^16 */
 };
 
-/* The rows of one plane component: all of the packed formats, luma or chroma of NV12. */
+/* One colour in every notation that a format can ask for. */
+enum render_component {
+	RENDER_Y, /* BT.601, limited range */
+	RENDER_U,
+	RENDER_V,
+	RENDER_JY, /* the same in full range: JPEG */
+	RENDER_JU,
+	RENDER_JV,
+	RENDER_R,
+	RENDER_G,
+	RENDER_B,
+	RENDER_X,  /* 255 */
+	RENDER_LO, /* RGB 5-6-5 */
+	RENDER_HI,
+	RENDER_NB_COMPONENTS
+};
+struct render_colour {
+	uint8_t c[RENDER_NB_COMPONENTS];
+};
+
+/* The rows of one component: all of the packed formats, luma or chroma of the planar ones. */
 struct render_layer {
-	uint32_t bytes_per_pixel; /* of a row, horizontal subsampling included */
-	uint32_t row_bytes;       /* of visible pixels */
-	uint32_t stride;          /* bytes from row to row */
+	uint32_t plane;     /* memory plane */
+	uint32_t row_bytes; /* of visible pixels */
+	uint32_t stride;    /* bytes from row to row */
 	uint32_t rows;
-	uint32_t y_shift; /* 1: one row for two lines of pixels */
-	uint32_t offset;  /* of the first row in the plane */
-	uint8_t bars[RENDER_MAX_WIDTH * RENDER_MAX_BPP];
+	uint32_t y_shift;     /* 1: one row for two lines of pixels */
+	uint32_t offset;      /* of the first row in the plane */
+	uint8_t pair[8];      /* enum render_component of the bytes of two pixels ... */
+	uint32_t nb_pair;     /* ... and how many these are */
+	bool is_chroma;       /* constant where a pattern has no colour */
+	uint32_t cached;      /* which row of cells or of the clock `drawn` is; UINT32_MAX: none */
+	uint8_t grey[256][4]; /* one pixel of each level */
+	uint8_t base[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* the row without box and strip */
 	uint8_t white[RENDER_MAX_WIDTH * RENDER_MAX_BPP];
-	uint8_t strip[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* the row of cells drawn last */
-	uint32_t strip_row; /* which row of cells that is; UINT32_MAX: none yet */
+	uint8_t drawn[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* the row of cells or clock drawn last */
+	uint8_t row[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* of a pattern that differs line by line */
 };
 
 struct render {
 	uint32_t fourcc, width, height;
+	struct render_look look;
 	uint32_t nb_cell_rows; /* rows of cells that the strip takes */
 	uint32_t box_w, box_h; /* pixels, even */
 	unsigned int nb_layers;
 	struct render_layer layers[RENDER_NB_LAYERS];
 	/* the frame at hand */
-	uint8_t *addr;
+	struct vmedia_plane *planes;
+	uint32_t sequence;
 	uint32_t words[RENDER_STRIP_WORDS];
-	uint32_t box_x, box_y; /* pixels */
-	unsigned int layer;    /* where to go on */
+	uint8_t glyphs[RENDER_NB_GLYPHS]; /* 0 .. 9, 10 ':', 11 '.' */
+	uint32_t box_x, box_y;            /* pixels */
+	unsigned int layer;               /* where to go on */
 	uint32_t row;
+	uint8_t levels[RENDER_MAX_WIDTH]; /* one line of the patterns that have no template */
 };
 
-/* Prepares the templates for a format; at STREAMON, not per frame. -EINVAL: cannot draw it. */
-int render_init(struct render *r, const struct vmedia_format *format);
+/* The default: bars as they are. */
+extern const struct render_look render_plain;
 
-/* Starts a frame at addr; its size is format.sizeimage. */
-void render_begin(struct render *r, void *addr, const struct render_strip *strip);
+/* Prepares the templates for a format; at STREAMON, not per frame. V4L2_PIX_FMT_MJPEG: three planes
+ * of full-range 4:2:0, to be compressed. -EINVAL: cannot draw it. */
+int render_init(
+	struct render *r, const struct vmedia_format *format, const struct render_look *look);
+
+/* Starts a frame in these memory planes, each as long as the format says. Another look than before
+ * costs new templates, some 100 us at 1080p. */
+void render_begin(struct render *r, struct vmedia_plane *planes, const struct render_strip *strip,
+	const struct render_look *look);
 
 /* Draws on until the frame is complete (true) or until_tsc has come (false). */
 bool render_slice(struct render *r, uint64_t until_tsc);
+
+/* ---- template.c */
+/* Fills base, white and grey of all layers for r->look. */
+void template_build(struct render *r);
+/* Pixels x .. x + n - 1 of a row; x and n are even. */
+void template_put(const struct render_layer *l, uint8_t *row, uint32_t x, uint32_t n,
+	const struct render_colour *c);
+extern const struct render_colour template_black, template_white;
 
 #endif

@@ -410,7 +410,7 @@ Test(pattern_pacing, streamon_after_streamoff_counts_from_zero)
 
 Test(pattern_pacing, streamon_with_a_format_that_cannot_be_drawn_fails)
 {
-	core.device.format.fourcc = V4L2_PIX_FMT_RGB24;
+	core.device.format.fourcc = V4L2_PIX_FMT_H264;
 	cr_expect_lt(ops->start_streaming(&core.session, TYPE), 0);
 	cr_expect_eq(ops->poll(&core.device, NEVER), VMEDIA_NO_DEADLINE);
 }

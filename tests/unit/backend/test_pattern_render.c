@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/util.h"
+#include "media/format.h"
 #include "stream/check.h"
 
 #define NB_FORMATS 4
@@ -36,6 +37,7 @@ struct picture {
 	uint32_t width, height, stride, row_bytes;
 	size_t bytes;
 	uint8_t *pixels;
+	struct vmedia_plane plane;
 	struct render *render;
 	struct check *check;
 	char why[WHY_BYTES];
@@ -59,7 +61,8 @@ make(const struct shape *shape, uint32_t width, uint32_t height, uint32_t paddin
 	p.render = malloc(sizeof(*p.render));
 	cr_assert(p.pixels != NULL && p.render != NULL);
 	memset(p.pixels, 0xA5, p.bytes);
-	cr_assert_eq(render_init(p.render, &format), 0);
+	p.plane = (struct vmedia_plane){.addr = p.pixels, .length = (uint32_t)p.bytes};
+	cr_assert_eq(render_init(p.render, &format, &render_plain), 0);
 	cr_assert_eq(check_create(&pix, &p.check), 0);
 	return p;
 }
@@ -75,7 +78,7 @@ destroy(struct picture *p)
 static void
 draw(struct picture *p, const struct render_strip *strip)
 {
-	render_begin(p->render, p->pixels, strip);
+	render_begin(p->render, &p->plane, strip, &render_plain);
 	cr_assert(render_slice(p->render, UINT64_MAX));
 }
 
@@ -152,6 +155,96 @@ Test(pattern_render, the_checksum_of_a_frame_is_what_it_was_when_somebody_looked
 	}
 }
 
+/* A frame in the memory planes of its format, with something behind each plane that must stay. */
+static uint32_t
+crc_of_frame(uint32_t fourcc, const struct render_look *look)
+{
+	struct vmedia_format format = {.fourcc = fourcc, .width = 320, .height = 240};
+	struct render_strip strip = {.device = 7,
+		.sequence = 33,
+		.timestamp_ns = 45296789000000,
+		.missed = {1, 2, 65535}};
+	struct render *r = malloc(sizeof(*r));
+	struct vmedia_plane planes[VIDEO_MAX_PLANES];
+	uint8_t *pixels, crcs[VIDEO_MAX_PLANES * 4];
+	uint32_t i, crc;
+
+	cr_assert_not_null(r);
+	memset(planes, 0, sizeof(planes));
+	cr_assert_eq(format_layout(&format), 0);
+	cr_assert_eq(render_init(r, &format, &render_plain), 0);
+	for (i = 0; i < format.nb_planes; i++) {
+		pixels = malloc(format.sizeimage[i] + 1);
+		cr_assert_not_null(pixels);
+		memset(pixels, 0xA5, format.sizeimage[i] + 1);
+		planes[i].addr = pixels;
+		planes[i].length = format.sizeimage[i];
+	}
+	render_begin(r, planes, &strip, look);
+	cr_assert(render_slice(r, UINT64_MAX));
+	for (i = 0; i < format.nb_planes; i++) {
+		pixels = planes[i].addr;
+		cr_assert_eq(pixels[format.sizeimage[i]], 0xA5);
+		crc = crc32_of(pixels, format.sizeimage[i]);
+		memcpy(crcs + i * sizeof(crc), &crc, sizeof(crc));
+		free(pixels);
+	}
+	free(r);
+	return crc32_of(crcs, format.nb_planes * sizeof(crc));
+}
+
+Test(pattern_render, each_format_has_its_checksum)
+{
+	static const struct {
+		uint32_t fourcc, crc;
+	} golden[] = {
+		{V4L2_PIX_FMT_NV12, 0x6aa1841d},
+		{V4L2_PIX_FMT_NV21, 0x069805b9},
+		{V4L2_PIX_FMT_NV16, 0x89449eab},
+		{V4L2_PIX_FMT_NV12M, 0xeb438da2},
+		{V4L2_PIX_FMT_YUV420, 0x3cd74813},
+		{V4L2_PIX_FMT_YUV420M, 0x60139ada},
+		{V4L2_PIX_FMT_YUYV, 0x2a013cb6},
+		{V4L2_PIX_FMT_UYVY, 0x5d8130f6},
+		{V4L2_PIX_FMT_GREY, 0x4af48fd1},
+		{V4L2_PIX_FMT_RGB565, 0x4830d73c},
+		{V4L2_PIX_FMT_RGB24, 0x13a006e1},
+		{V4L2_PIX_FMT_XBGR32, 0x85b36e81},
+		{V4L2_PIX_FMT_BGR32, 0x85b36e81},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(golden); i++) {
+		uint32_t crc = crc_of_frame(golden[i].fourcc, &render_plain);
+
+		cr_expect_eq(
+			crc, golden[i].crc, "%.4s: 0x%08x", (const char *)&golden[i].fourcc, crc);
+	}
+}
+
+Test(pattern_render, each_look_has_its_checksum)
+{
+	static const struct {
+		struct render_look look;
+		uint32_t nv12, rgb24;
+	} golden[] = {
+		{{RENDER_BARS, 50, 40, 0, true, true}, 0xfbe5d849, 0x0cd7d559},
+		{{RENDER_BARS, 400, -128, 0, false, true}, 0xcb240876, 0xe27c3aeb},
+		{{RENDER_ZONE_PLATE, 100, 0, 0, false, false}, 0x312cd963, 0x222c7a8c},
+		{{RENDER_GRADIENT, 100, 0, 0, true, false}, 0x4a1594b0, 0x5fde0972},
+		{{RENDER_NOISE, 100, 0, 0, true, true}, 0x638f4cfd, 0x22748439},
+		{{RENDER_SOLID, 100, 0, 0x3060c0, false, false}, 0x8a97d20e, 0xfd91634e},
+		{{RENDER_CLOCK, 100, 0, 0, false, false}, 0x727bf8da, 0xafcf1399},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(golden); i++) {
+		uint32_t nv12 = crc_of_frame(V4L2_PIX_FMT_NV12, &golden[i].look);
+		uint32_t rgb24 = crc_of_frame(V4L2_PIX_FMT_RGB24, &golden[i].look);
+
+		cr_expect(nv12 == golden[i].nv12 && rgb24 == golden[i].rgb24, "%zu: 0x%08x, 0x%08x",
+			i, nv12, rgb24);
+	}
+}
+
 static void
 draw_and_verify_random(const struct shape *shape)
 {
@@ -201,7 +294,7 @@ Test(pattern_render, slices_draw_the_same_bytes_as_one_go)
 		unsigned int nb_slices = 1;
 
 		draw(&whole, &strip);
-		render_begin(sliced.render, sliced.pixels, &strip);
+		render_begin(sliced.render, &sliced.plane, &strip, &render_plain);
 		while (!render_slice(sliced.render, 0)) {
 			nb_slices++;
 		}
@@ -218,7 +311,7 @@ Test(pattern_render, a_frame_abandoned_between_slices_leaves_nothing_in_the_next
 	struct render_strip strip = random_strip();
 	struct check_strip found;
 
-	render_begin(p.render, p.pixels, &strip);
+	render_begin(p.render, &p.plane, &strip, &render_plain);
 	cr_assert_not(render_slice(p.render, 0));
 	strip = random_strip();
 	draw(&p, &strip);
@@ -230,7 +323,7 @@ Test(pattern_render, a_frame_abandoned_between_slices_leaves_nothing_in_the_next
 Test(pattern_render, the_renderer_refuses_what_it_cannot_draw)
 {
 	static const struct vmedia_format refused[] = {
-		{.fourcc = V4L2_PIX_FMT_RGB24, .width = 640, .height = 480},
+		{.fourcc = V4L2_PIX_FMT_H264, .width = 640, .height = 480},
 		{.fourcc = V4L2_PIX_FMT_NV12, .width = 144, .height = 480},
 		{.fourcc = V4L2_PIX_FMT_NV12, .width = 4112, .height = 480},
 		{.fourcc = V4L2_PIX_FMT_NV12, .width = 640, .height = 112},
@@ -239,7 +332,7 @@ Test(pattern_render, the_renderer_refuses_what_it_cannot_draw)
 	struct render *r = malloc(sizeof(*r));
 
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		cr_expect_eq(render_init(r, &refused[i]), -EINVAL, "%zu", i);
+		cr_expect_eq(render_init(r, &refused[i], &render_plain), -EINVAL, "%zu", i);
 	}
 	free(r);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "control/hugepages.h"
 #include "control/manager.h"
@@ -23,7 +24,7 @@ struct manager {
 	uint32_t nb_reactors;
 	struct vmedia_device *devices[CONFIG_MAX_DEVICES];
 	uint32_t nb_devices;
-	bool eal, gateway;
+	bool eal, gateway, guarded;
 };
 
 static int
@@ -65,6 +66,10 @@ start_eal(struct manager *m)
 	m->eal = rc == 0;
 	if (rc == 0 && m->config->trace) {
 		rc = load_provider(); /* LTTng's threads get the CPUs EAL left to this one */
+	}
+	if (rc == 0) {
+		rc = fault_start();
+		m->guarded = rc == 0;
 	}
 	if (rc == 0) {
 		rc = gateway_start();
@@ -209,6 +214,9 @@ manager_stop(struct manager *m)
 	}
 	if (m->gateway) {
 		gateway_stop();
+	}
+	if (m->guarded) {
+		fault_stop();
 	}
 	if (m->eal) {
 		transport_eal_fini();

@@ -75,7 +75,8 @@ add_counters(struct rte_tel_data *data, const struct vmedia_device *device)
 	compat_tel_add_u64(data, "open_sessions", stats.open_sessions);
 	compat_tel_add_u64(data, "pending_events", stats.pending_events);
 	compat_tel_add_u64(data, "started", stats.started);
-	compat_tel_add_u64(data, "broken", stats.broken);
+	compat_tel_add_u64(data, "broken", stats.broken != VIRTQ_SOUND);
+	rte_tel_data_add_dict_string(data, "broken_because", virtq_broken_text(stats.broken));
 	compat_tel_add_u64(data, "arena_bytes", stats.arena.size_bytes);
 	compat_tel_add_u64(data, "arena_allocated_bytes", stats.arena.allocated_bytes);
 	compat_tel_add_u64(data, "arena_ranges", stats.arena.nb_ranges);

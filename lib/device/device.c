@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "device/internal.h"
 
 LOG_TYPE_DEFINE(device);
@@ -131,6 +132,12 @@ create_arena(struct vmedia_device *device, const struct device_config *config)
 			device->name, (unsigned long long)arena.size_bytes, strerror(-err));
 		return err;
 	}
+	device->arena_guard =
+		fault_guard(shm_arena_addr(device->arena, 0), shm_arena_size(device->arena),
+			shm_arena_page_bytes(device->arena), &device->lost, DEVICE_LOST_ARENA);
+	if (device->arena_guard < 0) {
+		return device->arena_guard;
+	}
 	quota_init(&device->quota, &config->quota, shm_arena_size(device->arena));
 	if (device->quota.max_sessions > MAX_SESSIONS) {
 		log_err(&log_device, "device %s: at most %u sessions", device->name, MAX_SESSIONS);
@@ -210,6 +217,7 @@ device_init(struct vmedia_device *device, const struct device_config *config)
 	device->poller.ops = &device_poller_ops;
 	device->work.run = work_run;
 	device->running = true;
+	device->arena_guard = -1;
 	device->kickfds[DEVICE_COMMANDQ] = -1;
 	device->kickfds[DEVICE_EVENTQ] = -1;
 }
@@ -230,6 +238,8 @@ create_transport(struct vmedia_device *device, const struct device_config *confi
 	transport.name = device->name;
 	transport.arena_fd = shm_arena_fd(device->arena);
 	transport.arena_bytes = shm_arena_size(device->arena);
+	transport.lost = &device->lost;
+	transport.lost_mark = DEVICE_LOST_GUEST;
 	return config->transport->create(&transport, &device_listener, device, &device->transport);
 }
 
@@ -394,6 +404,7 @@ device_destroy(struct vmedia_device *device)
 	if (device->returns != NULL) {
 		mapping_fini(device);
 	}
+	fault_unguard(device->arena_guard);
 	if (device->arena != NULL) {
 		shm_arena_destroy(device->arena);
 	}

@@ -10,8 +10,6 @@
 
 #include "device/internal.h"
 
-LOG_TYPE_USE(device);
-
 static unsigned int
 commands_take(struct vmedia_device *device, uint64_t seen_tsc)
 {
@@ -101,23 +99,6 @@ answers_publish(struct vmedia_device *device)
 	}
 }
 
-static void
-tell_broken(struct vmedia_device *device)
-{
-	unsigned int i;
-
-	for (i = 0; i < TRANSPORT_NB_QUEUES; i++) {
-		if (device->vqs[i].broken) {
-			trace_hook(ring_broken, .device = (uint16_t)device->index,
-				.queue = (uint8_t)i);
-		}
-	}
-	counter_set(&device->broken, true);
-	log_warning(&log_device,
-		"device %s: the driver's ring is broken and stays stopped until a reset",
-		device->name);
-}
-
 /* Neither commands nor events; what is under way comes to its end. */
 static unsigned int
 poll_quiesced(struct vmedia_device *device, uint64_t now_tsc)
@@ -176,8 +157,8 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	if (unlikely(now_tsc >= device->next_deadline_tsc)) {
 		request_expire(device, now_tsc);
 	}
-	if (unlikely(vq->broken || device->vqs[DEVICE_EVENTQ].broken) && !device->broken) {
-		tell_broken(device);
+	if (device_breaks(device)) {
+		broken_tell(device);
 	}
 	return n;
 }
@@ -206,7 +187,7 @@ device_arm(struct poller *poller)
 	if (device->nb_pending > 0) {
 		work |= virtq_kicks_on(&device->vqs[DEVICE_EVENTQ]);
 	}
-	return work || is_polled(device) || device->nb_unpublished > 0 ||
+	return work || is_polled(device) || device_breaks(device) || device->nb_unpublished > 0 ||
 	       !TAILQ_EMPTY(&device->draining);
 }
 

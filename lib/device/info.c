@@ -29,7 +29,7 @@ device_stats(const struct vmedia_device *device, struct device_stats *stats)
 	stats->open_sessions = (uint32_t)counter_read(&device->nb_open_sessions);
 	stats->pending_events = (uint32_t)counter_read(&device->nb_pending);
 	stats->started = counter_read(&device->nb_started) == TRANSPORT_NB_QUEUES;
-	stats->broken = counter_read(&device->broken) != 0;
+	stats->broken = (enum virtq_broken)counter_read(&device->broken);
 	shm_arena_usage(device->arena, &stats->arena);
 }
 

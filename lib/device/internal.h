@@ -7,6 +7,7 @@
  *   listener.c     what the transport tells: quiesce, memory, rings, reset, resume
  *   info.c         statistics; what backends may ask
  *   device_poll.c  HOT: one pass: commands → backend poll → events → notify; deadlines
+ *   broken.c       what ends a device until its next start: bad rings, memory that is gone
  *   command.c      HOT: the five commands; request slots; completion and errno → wire
  *   request.c      requests not answered at once: deadlines, reset, memory that moves
  *   ioctl.c        HOT: decode → backend or core handler → encode
@@ -21,6 +22,8 @@
  */
 #ifndef VMEDIA_DEVICE_INTERNAL_H
 #define VMEDIA_DEVICE_INTERNAL_H
+
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -203,6 +206,8 @@ struct vmedia_device {
 	const struct vmedia_backend_ops *backend;
 	uint64_t backend_due_tsc;   /* next backend poll */
 	uint64_t next_deadline_tsc; /* earliest of deferred, window and draining requests */
+	atomic_uint lost;           /* enum device_lost bits, set by base/fault.h on any thread */
+	uint64_t broken;            /* enum virtq_broken: told, and not over yet */
 	struct pending_list pending;
 	uint64_t nb_pending;
 	uint32_t pass_commands;
@@ -246,6 +251,7 @@ struct vmedia_device {
 	void *priv; /* the backend's */
 	struct guest_mem mem;
 	struct shm_arena *arena;
+	int arena_guard; /* of base/fault.h; -1: none */
 	struct shm_map *map;
 	struct range_returns *returns; /* mapping.c */
 	enum {
@@ -267,10 +273,9 @@ struct vmedia_device {
 	struct reactor_msg window_msg;
 	int window_msg_status;
 	bool window_msg_busy;
-	uint16_t stopped_base; /* of the commandq at its last stop: next to take ... */
-	uint16_t stopped_used; /* ... and next to give back */
-	uint64_t nb_started;   /* rings; with broken, for device_stats */
-	uint64_t broken;
+	uint16_t stopped_base;            /* of the commandq at its last stop: next to take ... */
+	uint16_t stopped_used;            /* ... and next to give back */
+	uint64_t nb_started;              /* rings, for device_stats */
 	int kickfds[TRANSPORT_NB_QUEUES]; /* watched; -1: none */
 	struct transport *transport;
 	const struct transport_ops *transport_ops;
@@ -297,6 +302,33 @@ device_may_answer(const struct vmedia_device *device)
 {
 	return (device->running || device->stopping) && device->vqs[DEVICE_COMMANDQ].started;
 }
+
+/* Pages that were taken from under us. */
+enum device_lost {
+	DEVICE_LOST_GUEST = 1, /* the front-end's */
+	DEVICE_LOST_ARENA = 2  /* ours: the front-end punched it, or no huge page was left */
+};
+
+/* Something broke that was not told yet. */
+static inline bool
+device_breaks(const struct vmedia_device *device)
+{
+	unsigned int lost = atomic_load_explicit(&device->lost, memory_order_relaxed);
+
+	return unlikely((device->vqs[DEVICE_COMMANDQ].broken | device->vqs[DEVICE_EVENTQ].broken |
+				lost) != 0) &&
+	       device->broken == VIRTQ_SOUND;
+}
+
+/* ---- broken.c */
+/* Names what broke, once; without memory also lets the front-end go. */
+void broken_tell(struct vmedia_device *device);
+/* Guest memory is replaced or gone: what was lost of the old does not matter. */
+void broken_new_memory(struct vmedia_device *device);
+/* A ring was started: whether the device is broken is up to the other one. */
+void broken_ring_started(struct vmedia_device *device);
+/* Rings are stopped, sessions closed: everything is sound again, the arena if there are pages. */
+void broken_reset(struct vmedia_device *device);
 
 /* ---- command.c */
 /* A chain just popped: runs it, or parks it behind an earlier command of its session. */

@@ -99,6 +99,7 @@ set_memory(void *arg)
 
 	request_rebase_all(device, call->mem);
 	pages_rebase_all(device, call->mem);
+	broken_new_memory(device);
 	if (call->mem != NULL) {
 		device->mem = *call->mem;
 	} else {
@@ -144,6 +145,10 @@ ring_start(void *arg)
 	struct vmedia_device *device = call->device;
 	struct virtq_config config = *call->config;
 
+	if (atomic_load(&device->lost) & DEVICE_LOST_ARENA) {
+		call->err = -ENOMEM;
+		return;
+	}
 	if (call->queue == DEVICE_COMMANDQ && !goes_on(device, &config)) {
 		request_drop_all(device);
 	} else if (call->queue == DEVICE_COMMANDQ && device->first_free > 0) {
@@ -154,7 +159,7 @@ ring_start(void *arg)
 	if (call->err != 0) {
 		return;
 	}
-	counter_set(&device->broken, false);
+	broken_ring_started(device);
 	counter_inc(&device->nb_started);
 	if (call->queue == DEVICE_EVENTQ) {
 		device->nb_event_slots = 0;
@@ -240,6 +245,7 @@ reset(void *arg)
 	device->owner[DEVICE_OUTPUT] = NULL;
 	device->nb_event_slots = 0;
 	device->stopped_used = device->stopped_base; /* nothing is under way any more */
+	broken_reset(device);
 	counter_inc(&device->counters.nb_resets);
 }
 

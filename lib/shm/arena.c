@@ -283,6 +283,30 @@ shm_arena_create(const struct shm_arena_config *config, struct shm_arena **arena
 	return create_small(config, arena);
 }
 
+int
+shm_arena_restore(struct shm_arena *arena)
+{
+	int prot = arena->no_access ? PROT_NONE : PROT_READ | PROT_WRITE;
+	void *map;
+
+	/* Only a file of a hugetlbfs mount is not sealed and may have been cut. */
+	if (ftruncate(arena->fd, (off_t)arena->size_bytes) != 0) {
+		return -errno;
+	}
+	/* Reserves what is missing. Over the old mapping, a failure would leave nothing mapped. */
+	map = mmap(NULL, arena->size_bytes, prot, MAP_SHARED, arena->fd, 0);
+	if (map == MAP_FAILED) {
+		return -errno;
+	}
+	munmap(map, arena->size_bytes);
+	map = mmap(arena->base, arena->size_bytes, prot, MAP_SHARED | MAP_FIXED, arena->fd, 0);
+	if (map == MAP_FAILED) {
+		return -errno;
+	}
+	(void)madvise(map, arena->size_bytes, MADV_DONTDUMP);
+	return 0;
+}
+
 void
 shm_arena_destroy(struct shm_arena *arena)
 {

@@ -80,6 +80,13 @@ void shm_range_punch(struct shm_arena *arena, const struct shm_range *range);
 /* Whether shm_range_punch does anything for this arena; constant, any thread. */
 bool shm_arena_punches(const struct shm_arena *arena);
 
+/*
+ * After pages of our mapping were replaced by others (base/fault.h): maps the file anew, which also
+ * reserves huge pages where a front-end punched them away. -ENOMEM: there are none; then nothing
+ * changed. Owner thread, with no range in use.
+ */
+int shm_arena_restore(struct shm_arena *arena);
+
 struct shm_arena_usage {
 	uint64_t size_bytes;
 	uint64_t allocated_bytes; /* in whole granules */

@@ -107,8 +107,11 @@ forward(struct vhost_user *vu)
 
 		library_set_base(&vu->library, queue, vu->rings[queue].base);
 	}
+	if (msg->header.request == MSG_SET_MEM_TABLE) {
+		library_unguard(&vu->library); /* it unmaps the old one */
+	}
 	msg->header.flags = MESSAGE_VERSION | (spec->replies ? 0 : MESSAGE_NEED_REPLY);
-	n = message_send(vu->inner.fd, msg);
+	n = library_send(vu->inner.fd, msg);
 	if (n != (int)(MESSAGE_HEADER_BYTES + msg->header.size)) {
 		conn_close(vu, "librte_vhost does not take messages");
 		return;

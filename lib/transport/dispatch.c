@@ -273,16 +273,25 @@ commit_num(struct vhost_user *vu)
 static void
 commit_addr(struct vhost_user *vu)
 {
-	const struct message_vring_addr *addr = &vu->reader.msg.payload.addr;
+	struct ring *ring = &vu->rings[vu->reader.msg.payload.addr.index];
 
-	vu->rings[addr->index].addr = *addr;
-	vu->rings[addr->index].addr_seen = true;
+	ring->addr = ring->wanted_addr;
+	ring->addr_seen = true;
 }
 
-/* The library refuses addresses before memory (alioth's order); we look them up ourselves. */
+/*
+ * The library refuses addresses before memory (alioth's order); we look them up ourselves. Those it
+ * gets are in no region, as a region cannot hold the last byte there is: so it never looks into a
+ * ring, whose memory may be gone, while the gateway does not guard it yet.
+ */
 static int
 check_addr(struct vhost_user *vu)
 {
+	struct message_vring_addr *addr = &vu->reader.msg.payload.addr;
+
+	vu->rings[addr->index].wanted_addr = *addr;
+	addr->desc = addr->avail = addr->used = UINT64_MAX;
+	addr->flags = 0;
 	if (vu->memory_valid) {
 		return DISPATCH_FORWARD;
 	}

@@ -161,6 +161,10 @@ run_posted(void)
 			vu->post_next; /* before the bits: it may be pushed anew */
 		unsigned int events = atomic_exchange(&vu->events, 0);
 
+		/* First: it is about this connection, and the device may be quiet for its end. */
+		if ((events & EVENT_GIVE_UP) != 0) {
+			conn_close(vu, "memory of the front-end is gone");
+		}
 		if ((events & EVENT_QUIET) != 0) {
 			conn_quiet(vu);
 		}

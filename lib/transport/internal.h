@@ -79,7 +79,8 @@ struct ring {
 	uint16_t base;        /* as given by the front-end or returned by the last stop */
 	uint16_t stop_base;   /* as returned by the last stop on this connection */
 	struct message_vring_addr addr;
-	int kickfd; /* owned; -1: none */
+	struct message_vring_addr wanted_addr; /* of the SET_VRING_ADDR being handled */
+	int kickfd;                            /* owned; -1: none */
 	int callfd;
 };
 
@@ -107,7 +108,11 @@ struct library {
 	bool registered;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool detached; /* lock; the device holds no memory of the library */
+	bool detached;     /* lock; the device holds no memory of the library */
+	atomic_uint *lost; /* of transport_config */
+	unsigned int lost_mark;
+	int guards[MESSAGE_LIBRARY_REGIONS];
+	uint32_t nb_guards;
 };
 
 struct vhost_user {
@@ -176,6 +181,7 @@ struct vhost_user {
 enum gateway_event {
 	EVENT_QUIET = 1,  /* the device is out of its reactor's passes */
 	EVENT_WINDOW = 2, /* window_map was called */
+	EVENT_GIVE_UP = 4 /* give_up was called */
 };
 
 /* gateway.c */
@@ -286,6 +292,13 @@ int library_open(struct library *lib, unsigned int id);
 void library_close(struct library *lib);
 /* Whether the device holds memory of the library; it keeps the memory while it does. */
 void library_set_detached(struct library *lib, bool detached);
+/* Before the library unmaps: the memory is not guarded any more, and not to be touched. */
+void library_unguard(struct library *lib);
+/*
+ * Sends the message to the library's end of `fd`, as message_send. A ring that it knows no address
+ * of must not lie in a region at 0 of the front-end: such a region is at 1 for the library.
+ */
+int library_send(int fd, struct message *msg);
 int library_memory(struct library *lib, struct guest_mem *mem);
 void library_set_base(struct library *lib, unsigned int queue, uint16_t base);
 

@@ -11,10 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+#include "base/util.h"
 #include "transport/internal.h"
 
 /* After our own: DPDK keeps a container_of that is there. */
 #include <rte_vhost.h>
+
+#define HIDDEN_UVA 1 /* of library_send; pages do not begin there */
 
 static struct library *_Atomic by_vid[RTE_MAX_VHOST_DEVICE];
 static struct library *opening; /* gateway thread: whose rte_vhost_driver_start is under way */
@@ -88,8 +92,40 @@ library_fini(struct library *lib)
 }
 
 void
+library_unguard(struct library *lib)
+{
+	while (lib->nb_guards > 0) {
+		fault_unguard(lib->guards[--lib->nb_guards]);
+	}
+}
+
+/* The whole mapping: the library rounds it up to pages of the file. */
+static int
+guard(struct library *lib, const struct rte_vhost_mem_region *region)
+{
+	struct stat st;
+	int number;
+
+	if (lib->lost == NULL) {
+		return 0;
+	}
+	if (fstat(region->fd, &st) != 0) {
+		return -errno;
+	}
+	number = fault_guard(region->mmap_addr, region->mmap_size, (size_t)st.st_blksize, lib->lost,
+		lib->lost_mark);
+	if (number >= 0) {
+		lib->guards[lib->nb_guards++] = number;
+	}
+	return MIN(number, 0);
+}
+
+void
 library_set_detached(struct library *lib, bool detached)
 {
+	if (detached) {
+		library_unguard(lib);
+	}
 	pthread_mutex_lock(&lib->lock);
 	lib->detached = detached;
 	pthread_cond_broadcast(&lib->changed);
@@ -186,27 +222,58 @@ library_close(struct library *lib)
 	}
 }
 
+static void
+move_regions(struct message *msg, uint64_t from, uint64_t to)
+{
+	struct message_mem_table *table = &msg->payload.mem;
+
+	for (uint32_t i = 0; i < table->nb_regions; i++) {
+		if (table->regions[i].uva == from) {
+			table->regions[i].uva = to;
+		}
+	}
+}
+
+int
+library_send(int fd, struct message *msg)
+{
+	bool is_table = msg->header.request == MSG_SET_MEM_TABLE;
+	int n;
+
+	if (is_table) {
+		move_regions(msg, 0, HIDDEN_UVA);
+	}
+	n = message_send(fd, msg);
+	if (is_table) {
+		move_regions(msg, HIDDEN_UVA, 0);
+	}
+	return n;
+}
+
 int
 library_memory(struct library *lib, struct guest_mem *mem)
 {
 	struct guest_mem_region regions[MESSAGE_LIBRARY_REGIONS];
 	struct rte_vhost_memory *table = NULL;
 	uint32_t nb;
+	int err = 0;
 
 	if (rte_vhost_get_mem_table(lib->vid, &table) != 0) {
 		return -EIO;
 	}
 	nb = table->nregions < MESSAGE_LIBRARY_REGIONS ? table->nregions : MESSAGE_LIBRARY_REGIONS;
-	for (uint32_t i = 0; i < nb; i++) {
+	library_unguard(lib);
+	for (uint32_t i = 0; i < nb && err == 0; i++) {
 		const struct rte_vhost_mem_region *r = &table->regions[i];
 
 		regions[i].gpa = r->guest_phys_addr;
 		regions[i].size_bytes = r->size;
-		regions[i].uva = r->guest_user_addr;
+		regions[i].uva = r->guest_user_addr == HIDDEN_UVA ? 0 : r->guest_user_addr;
 		regions[i].addr = (char *)(uintptr_t)r->host_user_addr;
+		err = guard(lib, r);
 	}
 	free(table);
-	return guest_mem_init(mem, regions, nb);
+	return err != 0 ? err : guest_mem_init(mem, regions, nb);
 }
 
 void

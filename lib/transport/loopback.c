@@ -18,6 +18,7 @@ struct loopback {
 	atomic_bool quiet;
 	atomic_bool window_wanted;
 	atomic_uint nb_window_requests;
+	atomic_uint nb_given_up;
 	bool running[TRANSPORT_NB_QUEUES];
 };
 
@@ -108,11 +109,19 @@ window_map(struct transport *transport)
 	atomic_store(&lo->window_wanted, true);
 }
 
+/* Nobody is connected: whoever plays the front-end looks. */
+static void
+give_up(struct transport *transport)
+{
+	atomic_fetch_add(&loopback(transport)->nb_given_up, 1);
+}
+
 const struct transport_ops loopback_ops = {
 	.name = "loopback",
 	.create = create,
 	.destroy = destroy,
 	.window_map = window_map,
+	.give_up = give_up,
 };
 
 void
@@ -203,4 +212,12 @@ loopback_window_requests(const struct transport *transport)
 	const struct loopback *lo = (const struct loopback *)(const void *)transport;
 
 	return atomic_load(&lo->nb_window_requests);
+}
+
+unsigned int
+loopback_given_up(const struct transport *transport)
+{
+	const struct loopback *lo = (const struct loopback *)(const void *)transport;
+
+	return atomic_load(&lo->nb_given_up);
 }

@@ -50,4 +50,7 @@ bool loopback_window_reply(struct transport *transport, int status);
 /* How often the device asked so far. Any thread. */
 unsigned int loopback_window_requests(const struct transport *transport);
 
+/* How often the device gave its front-end up so far. Any thread. */
+unsigned int loopback_given_up(const struct transport *transport);
+
 #endif

@@ -12,6 +12,7 @@
 #ifndef VMEDIA_TRANSPORT_TRANSPORT_H
 #define VMEDIA_TRANSPORT_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -82,6 +83,10 @@ struct transport_config {
 	enum transport_compat compat;
 	int arena_fd; /* SHM region 0, kept open by the device; or -1: no region */
 	uint64_t arena_bytes;
+	/* Gets lost_mark when a page of the front-end's memory is gone (base/fault.h); the device
+	 * then calls give_up. NULL: the memory is not guarded. */
+	atomic_uint *lost;
+	unsigned int lost_mark;
 };
 
 /* Down-calls: device → transport. */
@@ -97,6 +102,9 @@ struct transport_ops {
 	 * by window_ready, always, within 1.5 s. Called once per start, at the first command
 	 * needing it. */
 	void (*window_map)(struct transport *transport);
+	/* Reactor thread, never blocks: memory shared with the front-end is gone, nothing can be
+	 * told to it any more. Ends the connection as if the front-end had; the next is welcome. */
+	void (*give_up)(struct transport *transport);
 };
 
 /* What an operator wants to see of a connection; control threads, copied under no lock. */

@@ -191,6 +191,8 @@ set_up(struct vhost_user *vu, const struct transport_config *config)
 	vu->arena_fd = config->arena_fd;
 	vu->arena_bytes = config->arena_bytes;
 	vu->compat = config->compat;
+	vu->library.lost = config->lost;
+	vu->library.lost_mark = config->lost_mark;
 	vu->state = CONN_IDLE;
 	vu->outer.fd = -1;
 	vu->inner.fd = -1;
@@ -302,11 +304,18 @@ window_map(struct transport *transport)
 	gateway_post(vhost_user(transport), EVENT_WINDOW);
 }
 
+static void
+end_connection(struct transport *transport)
+{
+	gateway_post(vhost_user(transport), EVENT_GIVE_UP);
+}
+
 const struct transport_ops vhost_user_ops = {
 	.name = "vhost-user",
 	.create = create,
 	.destroy = destroy,
 	.window_map = window_map,
+	.give_up = end_connection,
 };
 
 void

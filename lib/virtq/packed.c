@@ -125,7 +125,7 @@ walk_chain(struct virtq *vq, struct virtq_chain *chain, uint16_t flags)
 		}
 		slot = slot + 1 < vq->size ? slot + 1 : 0;
 	}
-	ring_give_up(vq);
+	ring_give_up(vq, VIRTQ_ENDLESS);
 	return -ELOOP;
 }
 

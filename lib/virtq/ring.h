@@ -61,9 +61,9 @@ ring_count(uint64_t *counter, uint64_t n)
 
 /* The ring cannot be trusted: it is not touched again before the next start. */
 static inline void
-ring_give_up(struct virtq *vq)
+ring_give_up(struct virtq *vq, enum virtq_broken why)
 {
-	vq->broken = true;
+	vq->broken = why;
 	ring_count(&vq->stats.nb_broken, 1);
 }
 

@@ -81,7 +81,7 @@ look(struct virtq *vq, unsigned int nb)
 		vq->avail_shadow = __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE);
 		nb_avail = vq->avail_shadow - vq->avail_idx;
 		if (unlikely(nb_avail > vq->size)) {
-			ring_give_up(vq);
+			ring_give_up(vq, VIRTQ_AVAIL_JUMPED);
 			return 0;
 		}
 	}
@@ -114,7 +114,7 @@ virtq_split_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned in
 		struct virtq_chain *chain = chains[nb_popped];
 
 		if (unlikely(head >= vq->size)) {
-			ring_give_up(vq);
+			ring_give_up(vq, VIRTQ_BAD_HEAD);
 			break;
 		}
 		chain->id = head;

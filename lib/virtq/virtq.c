@@ -33,7 +33,7 @@ virtq_start(struct virtq *vq, const struct virtq_config *config, const struct gu
 	vq->event_idx = config->event_idx;
 	vq->indirect = config->indirect;
 	vq->callfd = config->callfd;
-	vq->broken = false;
+	vq->broken = VIRTQ_SOUND;
 	vq->unsignalled = false;
 	vq->nb_unflushed = 0;
 	vq->mem_hint = 0;
@@ -47,6 +47,7 @@ virtq_stop(struct virtq *vq)
 {
 	virtq_flush(vq);
 	vq->started = false;
+	vq->broken = VIRTQ_SOUND;
 	return vq->packed ? virtq_packed_base(vq) : vq->avail_idx;
 }
 
@@ -54,6 +55,26 @@ uint16_t
 virtq_used_base(const struct virtq *vq)
 {
 	return vq->packed ? virtq_packed_used_base(vq) : vq->used_idx;
+}
+
+void
+virtq_give_up(struct virtq *vq, enum virtq_broken why)
+{
+	if (usable(vq)) {
+		ring_give_up(vq, why);
+	}
+}
+
+const char *
+virtq_broken_text(enum virtq_broken broken)
+{
+	static const char *const texts[] = {
+#define X(name, text) [name] = text,
+		VIRTQ_BROKEN(X)
+#undef X
+	};
+
+	return texts[broken];
 }
 
 unsigned int

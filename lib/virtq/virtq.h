@@ -72,6 +72,22 @@ struct virtq_stats {
 	uint64_t nb_broken;     /* ring given up: avail index jumped, head index out of range */
 };
 
+/* Why a ring cannot be trusted any more. */
+#define VIRTQ_BROKEN(X)                                                          \
+	X(VIRTQ_SOUND, "")                                                       \
+	X(VIRTQ_AVAIL_JUMPED, "available index ahead by more than the ring")     \
+	X(VIRTQ_BAD_HEAD, "available ring names a descriptor that is not there") \
+	X(VIRTQ_ENDLESS, "descriptor chain without an end")                      \
+	X(VIRTQ_MEMORY_LOST, "memory shared with the front-end is gone")
+
+enum virtq_broken {
+#define X(name, text) name,
+	VIRTQ_BROKEN(X)
+#undef X
+};
+/* In words, for logs and telemetry; "" of VIRTQ_SOUND. */
+const char *virtq_broken_text(enum virtq_broken broken);
+
 struct virtq {
 	/* read-mostly */
 	const struct guest_mem *mem;
@@ -83,7 +99,7 @@ struct virtq {
 	bool event_idx;
 	bool indirect;
 	bool started;
-	bool broken;
+	uint8_t broken;    /* enum virtq_broken; VIRTQ_SOUND when stopped */
 	bool kicks_wanted; /* the driver is asked to kick (the reactor is about to sleep) */
 	int callfd;
 	/* moving */
@@ -118,6 +134,9 @@ uint16_t virtq_stop(struct virtq *vq);
 /* Where the next used entry goes, in the coding of used_base; behind the base by what is under way.
  */
 uint16_t virtq_used_base(const struct virtq *vq);
+
+/* A ring that runs is not touched again before its next start. Owner; also from outside of it. */
+void virtq_give_up(struct virtq *vq, enum virtq_broken why);
 
 /*
  * Takes up to nb (at most VIRTQ_BURST) chains into chains[0..]; returns how many. Bad chains are

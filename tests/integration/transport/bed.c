@@ -38,6 +38,8 @@ create_transport(struct bed *bed, enum transport_compat compat)
 		.listen_fd = -1,
 		.arena_fd = bed->arena_fd,
 		.arena_bytes = FE_ARENA_BYTES,
+		.lost = &bed->dev.lost,
+		.lost_mark = 1,
 		.compat = compat};
 
 	cr_assert_eq(vhost_user_ops.create(&config, &fake_listener, &bed->dev, &bed->transport), 0);

@@ -32,6 +32,7 @@ struct fake_device {
 	uint16_t bases[TRANSPORT_NB_QUEUES]; /* what ring_stop returns */
 	unsigned int nb_windows;
 	int window_status;
+	atomic_uint lost; /* of base/fault.h: bit 0, the front-end's memory */
 };
 
 extern const struct transport_listener fake_listener;

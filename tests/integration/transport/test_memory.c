@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/fault.h"
 #include "frontend.h"
 #include "transport/gateway.h"
 
@@ -135,4 +136,68 @@ Test(gateway_memory, E_a_table_that_is_refused_stops_running_rings)
 	cr_assert_eq(bed.dev.mem.nb_regions, 0);
 	fe_set_mem_table(&bed.fe, -1, 0);
 	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
+}
+
+/* The gateway looks at used indices, and librte_vhost at whole rings if it knew where they are. */
+Test(gateway_memory, memory_that_is_cut_marks_its_device_and_the_next_front_end_is_served)
+{
+	cr_assert_eq(fault_start(), 0);
+	fe_set_mem_table(&bed.fe, -1, 0);
+	cr_assert_eq(ftruncate(bed.fe.mem_fds[0], 0), 0);
+	cr_assert_eq(ftruncate(bed.fe.mem_fds[1], 0), 0);
+	for (uint32_t queue = 0; queue < 2; queue++) {
+		fe_set_ring(&bed.fe, queue, 0);
+		fe_set_state(&bed.fe, 18, queue, 1);
+	}
+	cr_assert_eq(atomic_load(&bed.dev.lost), 1);
+	vhost_user_ops.give_up(bed.transport);
+	cr_assert(fake_device_wait_detached(&bed.dev));
+	fe_disconnect(&bed.fe);
+	atomic_store(&bed.dev.lost, 0);
+	for (unsigned int i = 0; i < FE_NB_REGIONS; i++) {
+		cr_assert_eq(ftruncate(bed.fe.mem_fds[i], FE_MEM_BYTES), 0);
+	}
+	fe_connect(&bed.fe, bed.path);
+	fe_qemu_realize(&bed.fe);
+	fe_qemu_start(&bed.fe, zero_bases);
+	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
+	cr_assert_eq(atomic_load(&bed.dev.lost), 0);
+	fault_stop();
+}
+
+static atomic_bool cutter_stops;
+
+static void *
+cut_and_mend(void *arg)
+{
+	int fd = *(const int *)arg;
+
+	while (!atomic_load(&cutter_stops)) {
+		cr_expect_eq(ftruncate(fd, 0), 0);
+		cr_expect_eq(ftruncate(fd, FE_MEM_BYTES), 0);
+	}
+	return NULL;
+}
+
+/* librte_vhost would look into the rings of each new table, before anybody can guard it. */
+Test(gateway_memory, tables_whose_memory_comes_and_goes)
+{
+	int fd = memfd_create("cut", MFD_CLOEXEC);
+	unsigned int nb_taken = 0;
+	pthread_t thread;
+
+	cr_assert_eq(fault_start(), 0);
+	cr_assert_eq(ftruncate(fd, FE_MEM_BYTES), 0);
+	fe_qemu_start(&bed.fe, zero_bases);
+	cr_assert_eq(pthread_create(&thread, NULL, cut_and_mend, &fd), 0);
+	for (unsigned int i = 0; i < 2000; i++) {
+		nb_taken += send_table(1 + i % 2, 1 + i % 2, FE_GPA, fd) == 0;
+	}
+	atomic_store(&cutter_stops, true);
+	pthread_join(thread, NULL);
+	cr_expect_gt(nb_taken, 0);
+	cr_assert_eq(send_table(2, 2, FE_GPA, fd), 0);
+	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
+	fault_stop();
+	close(fd);
 }

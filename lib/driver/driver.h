@@ -238,6 +238,12 @@ int driver_mmap(struct driver_session *session, uint32_t mem_offset, bool writab
 int driver_munmap(struct driver *drv, void *addr);
 /* Start of the window of region 0; parts that are not mapped fault. NULL: no region. */
 void *driver_window(const struct driver *drv, size_t *len);
+/*
+ * The back-end's file behind [addr, addr + len) of the window, so that another process can map the
+ * same pages: *fd is a duplicate with close-on-exec, the caller's. -EINVAL: not one mapped range.
+ */
+int driver_window_file(
+	struct driver *drv, const void *addr, size_t len, int *fd, uint64_t *fd_offset);
 
 /* Guest memory for SHARED_PAGES, zeroed, page aligned; NULL: none left. Freed at the latest by
  * driver_disconnect(); the caller keeps it while the device may use it (R-119). */

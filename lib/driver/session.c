@@ -354,3 +354,10 @@ driver_munmap(struct driver *drv, void *addr)
 	}
 	return ret;
 }
+
+int
+driver_window_file(struct driver *drv, const void *addr, size_t len, int *fd, uint64_t *fd_offset)
+{
+	return window_file(
+		&drv->window, (uintptr_t)addr - (uintptr_t)drv->window.base, len, fd, fd_offset);
+}

@@ -213,3 +213,24 @@ window_is_mapped(struct window *w, uint64_t offset, uint64_t len)
 	pthread_mutex_unlock(&w->lock);
 	return found;
 }
+
+int
+window_file(struct window *w, uint64_t offset, uint64_t len, int *fd, uint64_t *fd_offset)
+{
+	int ret = -EINVAL;
+
+	pthread_mutex_lock(&w->lock);
+	for (unsigned int i = 0; i < w->nb_maps; i++) {
+		const struct window_map *m = &w->maps[i];
+
+		if (offset >= m->shm_offset && offset - m->shm_offset < m->len &&
+			len <= m->len - (offset - m->shm_offset)) {
+			*fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
+			*fd_offset = m->fd_offset + (offset - m->shm_offset);
+			ret = *fd >= 0 ? 0 : -errno;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&w->lock);
+	return ret;
+}

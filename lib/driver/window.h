@@ -52,4 +52,7 @@ void window_unmap_all(struct window *w);
 /* True when [offset, offset + len) lies in one map. */
 bool window_is_mapped(struct window *w, uint64_t offset, uint64_t len);
 
+/* The file behind a range that lies in one map: *fd is a duplicate, the caller's. -EINVAL. */
+int window_file(struct window *w, uint64_t offset, uint64_t len, int *fd, uint64_t *fd_offset);
+
 #endif

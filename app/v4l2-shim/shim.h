@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The preloaded library. It lives in a stranger's process: it needs nothing but libc, starts no
+ * thread, keeps errno where a call succeeds, and passes on what is not about a device of ours.
+ * Functions return as the libc functions they stand for, or a negative errno where they say so.
+ */
+#ifndef VMEDIA_V4L2_SHIM_SHIM_H
+#define VMEDIA_V4L2_SHIM_SHIM_H
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "v4l2-shim/protocol.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The libc's function, or that of the next preloaded library. */
+#define NEXT(name)                                                                     \
+	__extension__({                                                                \
+		static __typeof__(&name) next_;                                        \
+		if (next_ == NULL) {                                                   \
+			next_ = (__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name); \
+		}                                                                      \
+		next_;                                                                 \
+	})
+
+static inline int
+fail(int status)
+{
+	if (status >= 0) {
+		return status;
+	}
+	errno = -status;
+	return ~0;
+}
+
+/* handle.c: which fds are opens of ours. Lock-free. */
+struct handle {
+	uint32_t token;
+	uint8_t device;
+	int pri_fd;
+};
+/* True when fd is known to be ours. */
+bool handle_get(int fd, struct handle *handle);
+/* The same, asking the socket who it is: for calls that mean nothing but a device. */
+bool handle_find(int fd, struct handle *handle);
+void handle_set(int fd, const struct handle *handle);
+/* fd is about to be closed or replaced. */
+void handle_clear(int fd);
+void handle_copy(int from, int to);
+
+/* client.c: the connections to the brokers. */
+struct connection {
+	struct connection *next;
+	int fd;
+	uint8_t message[sizeof(struct shim_request) + SHIM_MAX_PAYLOAD];
+};
+/* NULL and errno. One per caller at a time. */
+struct connection *connection_get(unsigned int device);
+void connection_put(unsigned int device, struct connection *connection);
+/*
+ * Sends connection->message, whose first part is a shim_request, and receives the reply there.
+ * fds: up to 2, close-on-exec; *nb_fds in and out. Negative errno: no reply came.
+ */
+int connection_call(struct connection *connection, int *fds, unsigned int *nb_fds);
+/* One request without a payload; 0 or a negative errno, *request replaced by *reply. */
+int client_call(unsigned int device, const struct shim_request *request, struct shim_reply *reply,
+	int *fds, unsigned int nb_fds);
+bool client_is_internal(int fd);
+/* Out of the way of programs that count on low numbers. */
+int client_raise_fd(int fd);
+
+/* devices.c: what the environment says. */
+bool device_exists(unsigned int device);
+const char *device_address(unsigned int device);
+/* The device that an address "ADDRESS/token" belongs to, -1: none. */
+int device_by_peer(const char *peer, uint32_t *token);
+/* /dev/videoN of ours: N, else -1. */
+int device_by_path(const char *path);
+int device_by_path_at(int dirfd, const char *path);
+int device_open(unsigned int device, int flags);
+/* Where a path of /sys leads here: path itself, or buf. errno is kept. */
+#define PATH_ROOM 4096
+const char *path_redirect(int dirfd, const char *path, char *buf);
+/* Takes the tree's folder off the front of a result. Returns the new length. */
+size_t path_strip(char *path, size_t len);
+void device_stat(unsigned int device, struct stat *st);
+
+/* video.c */
+int video_ioctl(int fd, const struct handle *handle, unsigned long request, void *arg);
+/* One request as it stands, without emulation. Negative errno. */
+int video_call(int fd, const struct handle *handle, unsigned long request, void *arg);
+/* emulate.c: what the V4L2 core turns into other ioctls. Negative errno. */
+int emulate_ioctl(int fd, const struct handle *handle, unsigned long request, void *arg);
+
+/* maps.c */
+void *map_create(
+	const struct handle *handle, void *addr, size_t len, int prot, int flags, off_t offset);
+/* False: not ours, *ret is untouched. */
+bool map_destroy(void *addr, size_t len, int *ret);
+
+#endif

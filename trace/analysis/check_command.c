@@ -62,7 +62,10 @@ published(struct check *check, const struct event *event, uint64_t seq)
 
 	if (!device->has_seq) {
 		device->has_seq = true;
+		device->first_seq = seq;
 		device->next_seq = seq + 1;
+	} else if (seq < device->first_seq) {
+		return;
 	} else if (seq >= device->next_seq) {
 		number_jumps(check, device, seq, event);
 	} else if (seq + CHECK_WINDOW >= device->next_seq && skipped(device, seq)) {

@@ -7,7 +7,8 @@
 
 struct check_device {
 	bool has_seq;
-	uint64_t next_seq; /* one above the highest published */
+	uint64_t next_seq;  /* one above the highest published */
+	uint64_t first_seq; /* what is below was taken before the trace began */
 	uint64_t skipped[CHECK_WINDOW /
 			 64]; /* bit seq % CHECK_WINDOW: below next_seq, not published */
 	uint64_t first_skip_ns[CHECK_WINDOW];

@@ -11,7 +11,7 @@
 #define SUSPECT                                                                           \
 	(EVENT_BIT(frame_missed) | EVENT_BIT(evq_starved) | EVENT_BIT(pass_over_budget) | \
 		EVENT_BIT(deadline) | EVENT_BIT(cmd_malformed) | EVENT_BIT(ring_broken) | \
-		EVENT_BIT(device_reset) | EVENT_BIT(poll_sleep))
+		EVENT_BIT(device_reset))
 
 static void
 stages(const struct span *span, FILE *out)
@@ -39,8 +39,10 @@ static void
 note(const struct slow_command *command, const struct slow_note *note, FILE *out)
 {
 	struct event event;
-	double us = ((double)note->time_ns - (double)command->span.begin_ns) / 1e3;
-	char text[256];
+	bool is_before = note->time_ns < command->span.begin_ns;
+	uint64_t ns = is_before ? command->span.begin_ns - note->time_ns
+	                        : note->time_ns - command->span.begin_ns;
+	char text[256], since[24];
 	bool is_self;
 
 	slow_note_event(note, &event);
@@ -48,11 +50,11 @@ note(const struct slow_command *command, const struct slow_note *note, FILE *out
 	is_self = event_has(&event, FIELD_seq) &&
 	          event_get(&event, FIELD_seq) == command->span.seq &&
 	          event_get(&event, FIELD_device) == command->span.device;
-	fprintf(out, "<tr%s><td>%+.3f µs</td><td class=\"t\">%s</td><td class=\"t\">",
+	fprintf(out, "<tr%s><td>%s%s</td><td class=\"t\">%s</td><td class=\"t\">",
 		is_self                            ? " class=\"self\""
 		: (SUSPECT >> note->kind & 1) != 0 ? " class=\"bad\""
 						   : "",
-		us, event_name(note->kind));
+		is_before ? "−" : "+", describe_ns(ns, since), event_name(note->kind));
 	svg_escape(out, text);
 	fputs("</td></tr>\n", out);
 }

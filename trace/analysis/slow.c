@@ -86,24 +86,34 @@ slow_event(struct slow *slow, const struct event *event)
 	}
 }
 
-/* What came ahead of it: the last notes in time, but room is left for what follows. */
+static void
+notes_copy(const struct slow *slow, struct slow_command *command, uint64_t from, uint64_t to)
+{
+	for (; from < to; from++) {
+		command->notes[command->nb_notes++] = slow->history[from % SLOW_HISTORY];
+	}
+}
+
+/* What came ahead of its end; of too many the ones about its begin and the ones about its end. */
 static void
 look_back(const struct slow *slow, struct slow_command *command)
 {
-	const uint32_t most = SLOW_NOTES * 3 / 4;
 	uint64_t from_ns = command->span.begin_ns - MIN(command->span.begin_ns, slow->context_ns);
 	uint64_t oldest = slow->nb_history - MIN(slow->nb_history, SLOW_HISTORY);
-	uint64_t first = slow->nb_history;
+	uint64_t first = slow->nb_history, last = slow->nb_history;
 
 	while (first > oldest && slow->history[(first - 1) % SLOW_HISTORY].time_ns >= from_ns) {
 		first--;
 	}
-	command->nb_left_out =
-		slow->nb_history - first > most ? (uint32_t)(slow->nb_history - first - most) : 0;
-	first += command->nb_left_out;
-	for (command->nb_notes = 0; first < slow->nb_history; first++) {
-		command->notes[command->nb_notes++] = slow->history[first % SLOW_HISTORY];
+	command->nb_notes = 0;
+	command->nb_left_out = 0;
+	if (last - first <= SLOW_AT_BEGIN + SLOW_AT_END) {
+		notes_copy(slow, command, first, last);
+		return;
 	}
+	command->nb_left_out = (uint32_t)(last - first - SLOW_AT_BEGIN - SLOW_AT_END);
+	notes_copy(slow, command, first, first + SLOW_AT_BEGIN);
+	notes_copy(slow, command, last - SLOW_AT_END, last);
 }
 
 int

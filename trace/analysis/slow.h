@@ -9,9 +9,11 @@
 
 #include "analysis/span.h"
 
-#define SLOW_MAX     100u
-#define SLOW_NOTES   64u   /* per command; the ones nearest to it */
-#define SLOW_HISTORY 4096u /* events looked back at: a power of two */
+#define SLOW_MAX      100u
+#define SLOW_NOTES    64u   /* per command, of which ... */
+#define SLOW_AT_BEGIN 16u   /* ... so many about its begin when there are more, ... */
+#define SLOW_AT_END   32u   /* ... so many about its end, and the rest after it */
+#define SLOW_HISTORY  4096u /* events looked back at: a power of two */
 
 /* What is kept of an event: its fields packed, in the order of enum event_field. */
 #define SLOW_NOTE_FIELDS 10u

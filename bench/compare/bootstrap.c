@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The median of the ratios, because a pair during which the CPUs moved may be off by a factor of
- * four. Its interval and p come from the bootstrap: medians of as many ratios, drawn from those
- * measured, with replacement. Nine percentiles are looked at, so one of them is far off by chance
- * more often than 5 % of the time: Holm's procedure asks each for more.
+ * four. Its interval and p come from the bootstrap: as many rounds are drawn from those measured,
+ * with replacement, and of each of these as many pairs; their median is one of what could have
+ * been. Nine percentiles are looked at, so one of them is far off by chance more often than 5 % of
+ * the time: Holm's procedure asks each for more.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +35,27 @@ compare_doubles(const void *a, const void *b)
 }
 
 static void
-bootstrap(struct compare_metric *m)
+resample(const struct compare_metric *m, unsigned int rounds, double *drawn)
+{
+	unsigned int pairs = m->nb / rounds;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		const double *round = &m->ratios[draw(rounds) * pairs];
+
+		for (unsigned int k = 0; k < pairs; k++) {
+			*drawn++ = round[draw(pairs)];
+		}
+	}
+}
+
+static void
+bootstrap(struct compare_metric *m, unsigned int rounds)
 {
 	static double medians[RESAMPLES], drawn[COMPARE_MAX_PAIRS];
 	unsigned int below = 0, above = 0;
 
 	for (unsigned int i = 0; i < RESAMPLES; i++) {
-		for (unsigned int k = 0; k < m->nb; k++) {
-			drawn[k] = m->ratios[draw(m->nb)];
-		}
+		resample(m, rounds, drawn);
 		medians[i] = median_of(drawn, m->nb);
 		below += medians[i] <= 1;
 		above += medians[i] >= 1;
@@ -96,7 +109,7 @@ void
 compare_judge(struct compare *c)
 {
 	for (unsigned int i = 0; i < COMPARE_NB_METRICS; i++) {
-		bootstrap(&c->metrics[i]);
+		bootstrap(&c->metrics[i], c->o.rounds);
 	}
 	holm(c->metrics);
 	for (unsigned int i = 0; i < COMPARE_NB_METRICS; i++) {

@@ -5,6 +5,9 @@
  * turn is a pair: it gives one ratio B / A per percentile, in which most of what the machine did to
  * both cancels out.
  *
+ * Two processes of one build differ, too, by where their memory lies. So there are several rounds,
+ * each with new processes, and what differs from round to round counts as chance.
+ *
  *   main.c       options, verdicts
  *   pairs.c      measures the pairs
  *   bootstrap.c  what the pairs say, and how sure that is
@@ -17,7 +20,8 @@
 
 #include "latency/latency.h"
 
-#define COMPARE_MAX_PAIRS      1000
+#define COMPARE_MAX_ROUNDS     100
+#define COMPARE_MAX_PAIRS      10000 /* of all rounds */
 #define COMPARE_NB_PERCENTILES 3
 #define COMPARE_NB_METRICS     (NB_SHAPES * COMPARE_NB_PERCENTILES)
 
@@ -32,18 +36,18 @@ extern const double compare_percents[COMPARE_NB_PERCENTILES]; /* 50, 90, 99 */
 struct compare_options {
 	struct latency_options common; /* rings, CPUs */
 	const char *spawn[COMPARE_NB_SIDES];
-	unsigned int pairs;
-	uint64_t samples; /* per shape and slice */
-	double same;      /* ratios within 1 / (1 + same) .. 1 + same are "the same" */
+	unsigned int rounds, pairs; /* pairs: per round */
+	uint64_t samples;           /* per shape and slice */
+	double same;                /* ratios within 1 / (1 + same) .. 1 + same are "the same" */
 	const char *json;
 };
 
 /* Of one percentile of one shape. */
 struct compare_metric {
 	enum shape shape;
-	unsigned int percentile; /* index */
-	double ratios[COMPARE_MAX_PAIRS];
-	double a_ns[COMPARE_MAX_PAIRS]; /* A's share of them */
+	unsigned int percentile;          /* index */
+	double ratios[COMPARE_MAX_PAIRS]; /* round by round, as many of each */
+	double a_ns[COMPARE_MAX_PAIRS];   /* A's share of them */
 	unsigned int nb;
 	double median, low, high; /* of the ratios, and its 95 % interval */
 	double p;                 /* of a median this far from 1 if there is no difference */

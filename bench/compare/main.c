@@ -16,7 +16,8 @@ static const struct argp_option rows[] = {
 	{"cpus", 'c', "DRIVER,DEVICE", 0, "two CPUs (default: the first two)", 0},
 	{"packed", 'p', NULL, 0, "packed rings (default: split)", 0},
 	{"direct", 'd', NULL, 0, "no indirect descriptors", 0},
-	{"pairs", 'n', "N", 0, "turns A B B A, 10 to 1000 (default 60)", 0},
+	{"rounds", 'r', "N", 0, "each with new processes, 4 to 100 (default 8)", 0},
+	{"pairs", 'n', "N", 0, "turns A B B A per round, 1 to 100 (default 8)", 0},
 	{"samples", 's', "N", 0, "round trips per shape and slice (default 2000)", 0},
 	{"same", 't', "PART", 0, "what counts as no difference (default 0.03)", 0},
 	{"json", 'j', "FILE", 0, "write everything, each ratio included", 0},
@@ -53,7 +54,11 @@ parse(int key, char *arg, struct argp_state *state)
 		o->common.direct = true;
 		break;
 	case 'n':
-		o->pairs = (unsigned int)number(state, arg, 10, COMPARE_MAX_PAIRS);
+		o->pairs =
+			(unsigned int)number(state, arg, 1, COMPARE_MAX_PAIRS / COMPARE_MAX_ROUNDS);
+		break;
+	case 'r':
+		o->rounds = (unsigned int)number(state, arg, 4, COMPARE_MAX_ROUNDS);
 		break;
 	case 's':
 		o->samples = (uint64_t)number(state, arg, 1000, 1e9);
@@ -109,16 +114,36 @@ end(struct compare *c)
 	}
 }
 
+/* Whoever starts first does not do so in the next round. */
+static int
+run_round(struct compare *c, unsigned int index)
+{
+	enum compare_side first = index % COMPARE_NB_SIDES;
+	int ret = start(c, first);
+
+	if (ret == 0) {
+		ret = start(c, !first);
+	}
+	if (ret == 0) {
+		ret = cpu_pin(c->o.common.cpus.driver);
+	}
+	for (unsigned int i = 0; i < c->o.pairs && ret == 0; i++) {
+		ret = compare_pair(c);
+	}
+	end(c);
+	return ret;
+}
+
 static int
 measure(struct compare *c)
 {
 	bool show = isatty(STDERR_FILENO);
 	int ret = 0;
 
-	for (unsigned int i = 0; i < c->o.pairs && ret == 0; i++) {
-		ret = compare_pair(c);
+	for (unsigned int i = 0; i < c->o.rounds && ret == 0; i++) {
+		ret = run_round(c, i);
 		if (show) {
-			fprintf(stderr, "\rpair %u of %u", i + 1, c->o.pairs);
+			fprintf(stderr, "\rround %u of %u", i + 1, c->o.rounds);
 		}
 	}
 	if (show) {
@@ -138,9 +163,9 @@ print_table(const struct compare *c)
 		printf("%-8s p%-4g %8.3f   %.3f .. %.3f   %s\n", shape_names[m->shape],
 			compare_percents[m->percentile], m->median, m->low, m->high, m->verdict);
 	}
-	printf("%u pairs; better and worse: 5 %% over all rows together; same: the interval lies "
+	printf("%u rounds of %u pairs; better and worse: 5 %% over all rows together; same: the interval lies "
 	       "within %g %%\n",
-		c->metrics[0].nb, c->o.same * 100);
+		c->o.rounds, c->o.pairs, c->o.same * 100);
 }
 
 #ifdef HAVE_JSONC
@@ -218,7 +243,7 @@ main(int argc, char **argv)
 	int ret;
 
 	c.o = (struct compare_options){
-		.common.cpus = {-1, -1}, .pairs = 60, .samples = 2000, .same = 0.03};
+		.common.cpus = {-1, -1}, .rounds = 8, .pairs = 8, .samples = 2000, .same = 0.03};
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &c.o);
 	if (c.o.common.cpus.driver < 0 && cpu_pair_default(&c.o.common.cpus) != 0) {
@@ -230,18 +255,7 @@ main(int argc, char **argv)
 		c.metrics[i].percentile = i % COMPARE_NB_PERCENTILES;
 	}
 	environment_read(&c.env, &c.o.common.cpus);
-	ret = start(&c, COMPARE_A);
-	if (ret == 0) {
-		ret = start(&c, COMPARE_B);
-	}
-	if (ret == 0) {
-		ret = cpu_pin(c.o.common.cpus.driver);
-	}
-	if (ret == 0) {
-		ret = measure(&c);
-	}
-	end(&c);
-	if (ret != 0) {
+	if (measure(&c) != 0) {
 		return 1;
 	}
 	compare_judge(&c);

@@ -19,5 +19,7 @@ int cpu_pair_default(struct cpu_pair *pair);
 
 /* Keeps the calling thread on one CPU. Negative errno. */
 int cpu_pin(int cpu);
+/* Lets it run on all it may. */
+void cpu_unpin(void);
 
 #endif

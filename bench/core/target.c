@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
+#include "core/cpu.h"
 #include "core/target.h"
 
 #define START_MS 20000 /* hugepages of many devices are zeroed first */
@@ -88,6 +89,7 @@ exec_child(const struct target_options *o, const char *folder)
 	snprintf(log, sizeof(log), "%s/log", folder);
 	snprintf(cpus, sizeof(cpus), "%d", o->cpu);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	cpu_unpin();
 	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd >= 0) {
 		dup2(fd, STDOUT_FILENO);

@@ -163,8 +163,8 @@ print_table(const struct compare *c)
 		printf("%-8s p%-4g %8.3f   %.3f .. %.3f   %s\n", shape_names[m->shape],
 			compare_percents[m->percentile], m->median, m->low, m->high, m->verdict);
 	}
-	printf("%u rounds of %u pairs; better and worse: 5 %% over all rows together; same: the interval lies "
-	       "within %g %%\n",
+	printf("%u rounds of %u pairs; better and worse: 5 %% over all rows together; same: the "
+	       "interval lies within %g %%\n",
 		c->o.rounds, c->o.pairs, c->o.same * 100);
 }
 

@@ -18,15 +18,17 @@ TRACE = sys.argv[1] if len(sys.argv) > 1 else 'slow-camera'
 def events(trace, *filters):
     """(time in ns, name, fields) of each vmedia event, after the filters of the plugin vmedia."""
     specs = [bt2.ComponentSpec.from_named_plugin_and_component_class('vmedia', f) for f in filters]
-    for message in bt2.TraceCollectionMessageIterator(bt2.AutoSourceComponentSpec(trace), specs):
+    source = bt2.AutoSourceComponentSpec(trace)
+    for message in bt2.TraceCollectionMessageIterator(source, specs):
         if type(message) is bt2._EventMessageConst and message.event.name.startswith('vmedia:'):
-            yield (message.default_clock_snapshot.ns_from_origin, message.event.name[len('vmedia:'):],
-                   message.event)
+            name = message.event.name[len('vmedia:'):]
+            yield message.default_clock_snapshot.ns_from_origin, name, message.event
 
 
 def commands(trace):
     """One dict per command, times in ns."""
-    keys = ('device', 'session', 'seq', 'code', 'status', 'parse_ns', 'begin_ns', 'end_ns', 'publish_ns')
+    keys = ('device', 'session', 'seq', 'code', 'status',
+            'parse_ns', 'begin_ns', 'end_ns', 'publish_ns')
     for time, _, fields in events(trace, 'spans'):
         yield {'time_ns': time, **{key: int(fields[key]) for key in keys}}
 
@@ -55,7 +57,9 @@ def bursts(trace, width_ns=100_000_000):
 
 # %% Answers
 if __name__ == '__main__':
-    for (device, code), (ns, nb) in sorted(waiting(TRACE).items(), key=lambda item: -item[1][0])[:5]:
+    longest = sorted(waiting(TRACE).items(), key=lambda item: -item[1][0])
+    for (device, code), (ns, nb) in longest[:5]:
         print(f'device {device}, code {code:#x}: {ns / 1e6:.3f} ms in {nb} commands')
     for device, counts in sorted(bursts(TRACE).items()):
-        print(f'device {device} missed', ', '.join(f'{nb} at {at / 10:.1f} s' for at, nb in counts.items()))
+        print(f'device {device} missed',
+              ', '.join(f'{nb} at {at / 10:.1f} s' for at, nb in counts.items()))

@@ -75,7 +75,7 @@ reply(struct frontend *fe, uint32_t request, int ret)
 		request, VHOST_USER_VERSION | VHOST_USER_REPLY, sizeof(uint64_t)};
 	uint64_t value = ret == 0 ? 0 : 1;
 
-	return message_send(fe->channel, &hdr, &value, NULL, 0, message_deadline(fe->timeout_ms));
+	return wire_send(fe->channel, &hdr, &value, NULL, 0, message_deadline(fe->timeout_ms));
 }
 
 static int
@@ -90,7 +90,7 @@ serve_body(struct frontend *fe, const struct vhost_user_header *hdr, struct mess
 		return -EPROTO;
 	}
 #endif
-	ret = message_read(reader, body, hdr->size);
+	ret = wire_read(reader, body, hdr->size);
 	if (ret != 0) {
 		return ret;
 	}
@@ -119,7 +119,7 @@ channel_serve(struct frontend *fe)
 		.deadline_ns = UINT64_MAX,
 		.fds = fds,
 		.max_fds = 1};
-	int ret = message_read(&reader, &hdr, sizeof(hdr));
+	int ret = wire_read(&reader, &hdr, sizeof(hdr));
 
 	if (ret == 0 &&
 		((hdr.flags & 3) != VHOST_USER_VERSION || (hdr.flags & VHOST_USER_REPLY) != 0)) {

@@ -123,7 +123,7 @@ send_request(struct frontend *fe, uint32_t request, bool need_reply, const void 
 	struct vhost_user_header hdr = {
 		request, VHOST_USER_VERSION | (need_reply ? VHOST_USER_NEED_REPLY : 0), size};
 
-	return message_send(
+	return wire_send(
 		fe->sock, &hdr, payload, &fd, fd >= 0 ? 1 : 0, message_deadline(fe->timeout_ms));
 }
 
@@ -134,7 +134,7 @@ read_reply(struct frontend *fe, uint32_t request, void *payload, uint32_t size)
 	struct vhost_user_header hdr;
 	struct message_reader reader = {
 		.sock = fe->sock, .wake_fd = -1, .deadline_ns = message_deadline(fe->timeout_ms)};
-	int ret = message_read(&reader, &hdr, sizeof(hdr));
+	int ret = wire_read(&reader, &hdr, sizeof(hdr));
 
 	if (ret == 0 && (hdr.flags != (VHOST_USER_VERSION | VHOST_USER_REPLY) ||
 				hdr.request != request || hdr.size != size)) {
@@ -144,7 +144,7 @@ read_reply(struct frontend *fe, uint32_t request, void *payload, uint32_t size)
 		return -EPROTO;
 	}
 	if (ret == 0) {
-		ret = message_read(&reader, payload, size);
+		ret = wire_read(&reader, payload, size);
 	}
 	return ret == 0 && reader.nb_surplus != 0 ? -EPROTO : ret;
 }
@@ -391,7 +391,7 @@ frontend_send_memory(struct frontend *fe)
 	}
 	hdr.flags |= ack ? VHOST_USER_NEED_REPLY : 0;
 	hdr.size = (uint32_t)(8 + table.nb * sizeof(table.regions[0]));
-	ret = message_send(fe->sock, &hdr, &table, fds, table.nb, message_deadline(fe->timeout_ms));
+	ret = wire_send(fe->sock, &hdr, &table, fds, table.nb, message_deadline(fe->timeout_ms));
 	pthread_mutex_unlock(&fe->window->lock);
 	if (ret == 0 && ack) {
 		ret = read_reply(fe, VHOST_USER_SET_MEM_TABLE, &value, sizeof(value));

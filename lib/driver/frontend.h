@@ -121,7 +121,7 @@ int channel_serve(struct frontend *fe);
 
 /* Message transport (message.c). Exactly n bytes before the deadline, or a negative errno. */
 uint64_t message_deadline(int timeout_ms);
-int message_send(int sock, const struct vhost_user_header *hdr, const void *payload, const int *fds,
+int wire_send(int sock, const struct vhost_user_header *hdr, const void *payload, const int *fds,
 	unsigned int nb_fds, uint64_t deadline_ns);
 /* fds may be NULL; surplus fds are closed; *nb_fds: room in, number out. wake_fd may be -1. */
 struct message_reader {
@@ -130,6 +130,6 @@ struct message_reader {
 	int *fds;
 	unsigned int max_fds, nb_fds, nb_surplus;
 };
-int message_read(struct message_reader *reader, void *buf, size_t n);
+int wire_read(struct message_reader *reader, void *buf, size_t n);
 
 #endif

@@ -56,7 +56,7 @@ attach_fds(struct msghdr *msg, void *control, const int *fds, unsigned int nb_fd
 }
 
 int
-message_send(int sock, const struct vhost_user_header *hdr, const void *payload, const int *fds,
+wire_send(int sock, const struct vhost_user_header *hdr, const void *payload, const int *fds,
 	unsigned int nb_fds, uint64_t deadline_ns)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(MAX_FDS * sizeof(int))] = {0};
@@ -125,7 +125,7 @@ take_fds(struct message_reader *reader, struct msghdr *msg)
 }
 
 int
-message_read(struct message_reader *reader, void *buf, size_t n)
+wire_read(struct message_reader *reader, void *buf, size_t n)
 {
 	uint8_t *to = buf;
 

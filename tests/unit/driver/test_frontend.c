@@ -49,7 +49,7 @@ answer(struct peer *p, uint32_t request, const void *body, uint32_t size)
 		memcpy(zero, p->lie_value != 0 ? (const void *)&p->lie_value : body,
 			p->lie_value != 0 ? 8 : size);
 	}
-	message_send(p->sock, &hdr, zero, NULL, 0, UINT64_MAX);
+	wire_send(p->sock, &hdr, zero, NULL, 0, UINT64_MAX);
 }
 
 static void
@@ -107,8 +107,8 @@ peer_run(void *arg)
 			.fds = fds,
 			.max_fds = 8};
 
-		if (message_read(&reader, &hdr, sizeof(hdr)) != 0 || hdr.size > sizeof(m->body) ||
-			message_read(&reader, m->body, hdr.size) != 0) {
+		if (wire_read(&reader, &hdr, sizeof(hdr)) != 0 || hdr.size > sizeof(m->body) ||
+			wire_read(&reader, m->body, hdr.size) != 0) {
 			break;
 		}
 		m->request = hdr.request;
@@ -367,7 +367,7 @@ send_map(struct peer *p, int fd, uint64_t len)
 	uint8_t reply[20];
 	uint64_t value;
 
-	cr_assert_eq(message_send(p->channel, &hdr, &req, &fd, 1, UINT64_MAX), 0);
+	cr_assert_eq(wire_send(p->channel, &hdr, &req, &fd, 1, UINT64_MAX), 0);
 	cr_assert_eq(recv(p->channel, reply, sizeof(reply), MSG_WAITALL), 20);
 	memcpy(&value, reply + 12, 8);
 	return value;

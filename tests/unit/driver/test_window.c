@@ -169,7 +169,7 @@ ask(struct channel *c, uint32_t number, uint32_t flags, const void *body, uint32
 	uint64_t value;
 	ssize_t n;
 
-	cr_assert_eq(message_send(c->peer, &hdr, body, fds, (unsigned int)nb_fds, UINT64_MAX), 0);
+	cr_assert_eq(wire_send(c->peer, &hdr, body, fds, (unsigned int)nb_fds, UINT64_MAX), 0);
 	if (channel_serve(&c->fe) != 0) {
 		return LOST;
 	}

@@ -9,12 +9,16 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "transport/internal.h"
 
 #define WINDOW_TIMEOUT_NS (1400 * NSEC_PER_MSEC)
+#define FLUSH_TIMEOUT_NS  (500 * NSEC_PER_MSEC)
+#define FLUSH_INTERVAL_NS NSEC_PER_MSEC
 
 static void
 answer(struct vhost_user *vu, int status)
@@ -52,6 +56,26 @@ make_map(const struct vhost_user *vu, struct message *msg)
 	msg->fds[0] = vu->arena_fd;
 }
 
+/*
+ * It will never be confirmed; such front-ends just map it (libkrun). A harmless message behind it
+ * is read when the map is done, as one thread of theirs does both; crosvm is not asked for that.
+ */
+static void
+flush_map(struct vhost_user *vu)
+{
+	struct channel *ch = &vu->channel;
+	struct message msg = {.header = {MSG_BACKEND_CONFIG_CHANGE, MESSAGE_VERSION, 0}};
+
+	ch->mapped = true;
+	if (vu->kind != FRONTEND_QEMU ||
+		message_send(ch->watch.fd, &msg) != (int)MESSAGE_HEADER_BYTES) {
+		answer(vu, 0);
+		return;
+	}
+	ch->window = WINDOW_FLUSHED;
+	ch->look_again_ns = clock_monotonic_ns();
+}
+
 static void
 send_map(struct vhost_user *vu)
 {
@@ -67,9 +91,7 @@ send_map(struct vhost_user *vu)
 	}
 	ch->window = WINDOW_SENT;
 	if (!acked && frontend_shmem(vu) != SHMEM_CROSVM) {
-		/* It will never be confirmed; most such front-ends just map it (libkrun). */
-		ch->mapped = true;
-		answer(vu, 0);
+		flush_map(vu);
 	}
 }
 
@@ -163,7 +185,7 @@ channel_set_fd(struct vhost_user *vu, int fd)
 	gateway_unwatch(&ch->watch);
 	message_reader_reset(&ch->reader);
 	ch->nb_stale = 0;
-	if (ch->window == WINDOW_SENT) {
+	if (ch->window == WINDOW_SENT || ch->window == WINDOW_FLUSHED) {
 		ch->window = WINDOW_WANTED; /* its reply is lost with the old channel */
 	}
 	ch->watch.fd = fd;
@@ -206,7 +228,30 @@ channel_driver_reset(struct vhost_user *vu)
 uint64_t
 channel_deadline(const struct vhost_user *vu)
 {
-	return vu->channel.window == WINDOW_IDLE ? UINT64_MAX : vu->channel.deadline_ns;
+	switch (vu->channel.window) {
+	case WINDOW_IDLE:
+		return UINT64_MAX;
+	case WINDOW_FLUSHED:
+		return vu->channel.look_again_ns;
+	default:
+		return vu->channel.deadline_ns;
+	}
+}
+
+/* Also when it takes too long: the front-end said nothing against it. */
+static void
+look_again(struct vhost_user *vu)
+{
+	struct channel *ch = &vu->channel;
+	uint64_t now_ns = clock_monotonic_ns();
+	int unread = 0;
+
+	if (ch->watch.fd >= 0 && ioctl(ch->watch.fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
+		now_ns < ch->deadline_ns - WINDOW_TIMEOUT_NS + FLUSH_TIMEOUT_NS) {
+		ch->look_again_ns = now_ns + FLUSH_INTERVAL_NS;
+		return;
+	}
+	answer(vu, 0);
 }
 
 void
@@ -214,6 +259,10 @@ channel_expire(struct vhost_user *vu)
 {
 	struct channel *ch = &vu->channel;
 
+	if (ch->window == WINDOW_FLUSHED) {
+		look_again(vu);
+		return;
+	}
 	if (ch->window == WINDOW_SENT) {
 		ch->nb_stale++;
 	}

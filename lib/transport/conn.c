@@ -241,7 +241,7 @@ close_quiet(struct vhost_user *vu)
 {
 	rings_stop(vu, ~0u);
 	rings_fini(vu);
-	memory_fini(vu);
+	memory_end(vu);
 	vu->listener->set_memory(vu->device, NULL);
 	vu->listener->reset(vu->device);
 	library_set_detached(&vu->library, true);
@@ -302,7 +302,7 @@ conn_init(struct vhost_user *vu)
 	vu->virtio_status = 0;
 	vu->features = 0;
 	vu->protocol_features = 0;
-	memory_init(vu);
+	memory_begin(vu);
 	atomic_store(&vu->status_features, 0);
 	atomic_store(&vu->status_protocol_features, 0);
 	rings_init(vu);

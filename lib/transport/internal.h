@@ -87,7 +87,8 @@ struct ring {
 enum window_state {
 	WINDOW_IDLE,
 	WINDOW_WANTED, /* asked for; held back by the gate or a missing channel */
-	WINDOW_SENT    /* waiting for the acknowledgement */
+	WINDOW_SENT,   /* waiting for the acknowledgement */
+	WINDOW_FLUSHED /* no acknowledgement will come; waiting until the peer has read it */
 };
 
 /* The back-end channel: our requests to the front-end. */
@@ -96,9 +97,10 @@ struct channel {
 	struct message_reader reader;
 	enum window_state window;
 	uint64_t deadline_ns;
-	uint32_t nb_stale; /* replies still to come that nobody waits for */
-	bool mapped;       /* the front-end acknowledged the map since the last driver reset */
-	bool gate;         /* open while both rings run and no stop message was read */
+	uint64_t look_again_ns; /* while flushed */
+	uint32_t nb_stale;      /* replies still to come that nobody waits for */
+	bool mapped;            /* the front-end acknowledged the map since the last driver reset */
+	bool gate;              /* open while both rings run and no stop message was read */
 };
 
 /* librte_vhost's half of one connection; see library.c. */
@@ -247,8 +249,8 @@ int memory_filter(struct vhost_user *vu);
 /* Makes a whole table of the ADD_MEM_REG or REM_MEM_REG in vu->reader; result as memory_filter. */
 int memory_add(struct vhost_user *vu);
 int memory_remove(struct vhost_user *vu);
-void memory_init(struct vhost_user *vu);
-void memory_fini(struct vhost_user *vu);
+void memory_begin(struct vhost_user *vu);
+void memory_end(struct vhost_user *vu);
 /* After the library's yes: reads its mapping back into vu->mem. */
 void memory_commit(struct vhost_user *vu);
 

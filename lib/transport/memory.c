@@ -235,7 +235,7 @@ memory_commit(struct vhost_user *vu)
 }
 
 void
-memory_init(struct vhost_user *vu)
+memory_begin(struct vhost_user *vu)
 {
 	vu->memory_changed = false;
 	vu->memory_valid = false;
@@ -247,12 +247,12 @@ memory_init(struct vhost_user *vu)
 }
 
 void
-memory_fini(struct vhost_user *vu)
+memory_end(struct vhost_user *vu)
 {
 	for (uint32_t i = 0; i < MESSAGE_LIBRARY_REGIONS; i++) {
 		if (vu->table_fds[i] >= 0) {
 			close(vu->table_fds[i]);
 		}
 	}
-	memory_init(vu);
+	memory_begin(vu);
 }

@@ -59,6 +59,7 @@ enum message_request {
 
 /* Requests of ours on the back-end channel. */
 enum message_backend_request {
+	MSG_BACKEND_CONFIG_CHANGE = 2,
 	MSG_BACKEND_SHMEM_MAP = 9,
 	MSG_BACKEND_LEGACY_MAP = 1000, /* crosvm's */
 };

@@ -90,6 +90,7 @@ rings_stop(struct vhost_user *vu, unsigned int mask)
 		}
 		ring->base = vu->listener->ring_stop(vu->device, queue);
 		ring->stop_base = ring->base;
+		library_set_base(&vu->library, queue, ring->base);
 		ring->was_stopped = true;
 		ring->running = false;
 	}

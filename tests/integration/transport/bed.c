@@ -13,6 +13,9 @@
 #include "transport/eal.h"
 #include "transport/gateway.h"
 
+#define AVAIL_OFFSET 0x80000u
+#define USED_OFFSET  0xa0000u
+
 static struct fe *
 memory_init(struct fe *fe)
 {
@@ -22,8 +25,12 @@ memory_init(struct fe *fe)
 		fe->mem[i] = mmap(
 			NULL, FE_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fe->mem_fds[i], 0);
 		cr_assert_neq(fe->mem[i], MAP_FAILED);
+		fe->regions[i] = (struct fe_region){i * FE_GPA, FE_MEM_BYTES, 0};
 	}
 	for (int i = 0; i < TRANSPORT_NB_QUEUES; i++) {
+		uint64_t ring = (uint64_t)i * FE_RING_STRIDE;
+
+		fe->rings[i] = (struct fe_ring){ring, ring + USED_OFFSET, ring + AVAIL_OFFSET};
 		fe->kicks[i] = eventfd(0, EFD_CLOEXEC);
 		fe->calls[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	}

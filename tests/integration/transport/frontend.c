@@ -13,8 +13,6 @@
 
 #include <criterion/criterion.h>
 
-#define AVAIL_OFFSET  0x80000u
-#define USED_OFFSET   0xa0000u
 #define REPLY_WAIT_MS 3000
 
 struct header {
@@ -186,16 +184,26 @@ fe_get_u64(struct fe *fe, uint32_t request)
 	return fe_reply_u64(fe, request);
 }
 
+static void
+put_region(uint64_t *at, const struct fe *fe, uint32_t i)
+{
+	const struct fe_region *r = &fe->regions[i];
+	const uint64_t region[4] = {r->gpa, r->bytes, fe->uva + r->gpa, r->offset};
+
+	memcpy(at, region, sizeof(region));
+}
+
 void
 fe_set_mem_table(struct fe *fe, int extra_fd, uint64_t extra_bytes)
 {
-	uint64_t table[1 + 3 * 4] = {extra_fd >= 0 ? 3 : 2, 0, FE_MEM_BYTES, fe->uva, 0, FE_GPA,
-		FE_MEM_BYTES, fe->uva + FE_GPA, 0, 2 * FE_GPA, extra_bytes, fe->uva + 2 * FE_GPA,
-		0};
+	uint64_t table[1 + 3 * 4] = {
+		extra_fd >= 0 ? 3 : 2, [9] = 2 * FE_GPA, extra_bytes, fe->uva + 2 * FE_GPA, 0};
 	int fds[3] = {fe->mem_fds[0], fe->mem_fds[1], extra_fd};
 	uint32_t nb = (uint32_t)table[0];
 	struct header header = {5, 1 | (acks(fe) ? FE_NR : 0), 8 + 32 * nb};
 
+	put_region(table + 1, fe, 0);
+	put_region(table + 5, fe, 1);
 	send_message(fe, &header, table, fds, (int)nb);
 	if (acks(fe)) {
 		cr_assert_eq(fe_reply_u64(fe, 5), 0);
@@ -205,12 +213,11 @@ fe_set_mem_table(struct fe *fe, int extra_fd, uint64_t extra_bytes)
 void
 fe_set_addr(struct fe *fe, uint32_t queue)
 {
+	const struct fe_ring *ring = &fe->rings[queue];
 	struct {
 		uint32_t index, flags;
 		uint64_t desc, used, avail, log;
-	} addr = {queue, 0, fe->uva + queue * FE_RING_STRIDE,
-		fe->uva + queue * FE_RING_STRIDE + USED_OFFSET,
-		fe->uva + queue * FE_RING_STRIDE + AVAIL_OFFSET, 0};
+	} addr = {queue, 0, fe->uva + ring->desc, fe->uva + ring->used, fe->uva + ring->avail, 0};
 
 	fe_set(fe, 9, &addr, sizeof(addr), -1);
 }
@@ -316,7 +323,7 @@ fe_qemu_stop(struct fe *fe, uint32_t *bases)
 uint16_t *
 fe_used_idx(struct fe *fe, uint32_t queue)
 {
-	return (uint16_t *)(void *)(fe->mem[0] + queue * FE_RING_STRIDE + USED_OFFSET + 2);
+	return (uint16_t *)(void *)(fe->mem[0] + fe->rings[queue].used + 2);
 }
 
 void
@@ -359,22 +366,21 @@ check_map(const struct fe *fe, const struct map_request *map, ssize_t bytes)
 	cr_assert_arr_eq(map, &expected, (size_t)bytes);
 }
 
-void
-fe_serve_map(struct fe *fe, uint64_t status)
+int
+fe_receive_map(struct fe *fe)
 {
 	union {
 		char room[CMSG_SPACE(sizeof(int) * 4)];
 		struct cmsghdr align;
 	} control;
 	struct map_request map;
-	struct iovec iov = {.iov_base = &map, .iov_len = sizeof(map)};
+	struct iovec iov = {
+		.iov_base = &map, .iov_len = sizeof(struct header) + (fe->crosvm_2024 ? 32 : 40)};
 	struct msghdr mh = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room)};
-	struct header ack = {fe->crosvm_2024 ? 1000 : 9, 0x5, 8};
 	struct stat st;
-	char reply[sizeof(ack) + 8];
 	int fd;
 
 	cr_assert(!fe_silent(fe->channel, REPLY_WAIT_MS), "no SHMEM_MAP came");
@@ -382,12 +388,40 @@ fe_serve_map(struct fe *fe, uint64_t status)
 	cr_assert_eq(control.align.cmsg_len, CMSG_LEN(sizeof(int)), "exactly one fd");
 	memcpy(&fd, CMSG_DATA(&control.align), sizeof(fd));
 	cr_assert(fstat(fd, &st) == 0 && st.st_size == FE_ARENA_BYTES);
-	close(fd);
-	if ((map.header.flags & FE_NR) != 0 || fe->crosvm_2024) {
+	return fd;
+}
+
+void
+fe_receive_flush(struct fe *fe)
+{
+	const struct header expected = {2, 1, 0};
+	struct header header;
+
+	if ((fe->protocol & FE_REPLY_ACK) == 0 && !fe->no_flush) {
+		recv_exactly(fe->channel, &header, sizeof(header));
+		cr_assert_arr_eq(&header, &expected, sizeof(header));
+	}
+}
+
+void
+fe_answer_map(struct fe *fe, uint64_t status)
+{
+	struct header ack = {fe->crosvm_2024 ? 1000 : 9, 0x5, 8};
+	char reply[sizeof(ack) + 8];
+
+	if ((fe->protocol & FE_REPLY_ACK) != 0 || fe->crosvm_2024) {
 		memcpy(reply, &ack, sizeof(ack));
 		memcpy(reply + sizeof(ack), &status, sizeof(status));
 		send_bytes(fe->channel, reply, sizeof(reply), NULL, 0);
 	}
+}
+
+void
+fe_serve_map(struct fe *fe, uint64_t status)
+{
+	close(fe_receive_map(fe));
+	fe_receive_flush(fe);
+	fe_answer_map(fe, status);
 }
 
 size_t
@@ -410,8 +444,9 @@ static void
 add_regions(struct fe *fe)
 {
 	for (int i = 0; i < FE_NB_REGIONS; i++) {
-		const uint64_t region[4] = {i * FE_GPA, FE_MEM_BYTES, fe->uva + i * FE_GPA, 0};
+		uint64_t region[4];
 
+		put_region(region, fe, (uint32_t)i);
 		cr_assert_eq(fe_mem_reg(fe, 37, region, fe->mem_fds[i]), 0);
 	}
 }

@@ -34,10 +34,21 @@ enum fe_need_reply {
 	FE_NR_ALWAYS   /* Cloud Hypervisor, alioth: GETs, too */
 };
 
+/* Guest-physical addresses of a ring's parts. */
+struct fe_ring {
+	uint64_t desc, used, avail;
+};
+
+struct fe_region {
+	uint64_t gpa, bytes, offset; /* in its file */
+};
+
 struct fe {
 	int fd;
 	int channel;
 	int mem_fds[FE_NB_REGIONS];
+	struct fe_region regions[FE_NB_REGIONS];
+	struct fe_ring rings[TRANSPORT_NB_QUEUES];
 	char *mem[FE_NB_REGIONS];
 	int kicks[TRANSPORT_NB_QUEUES];
 	int calls[TRANSPORT_NB_QUEUES];
@@ -46,8 +57,9 @@ struct fe {
 	uint64_t offer;    /* that the back-end is to make */
 	enum fe_need_reply need_reply;
 	uint32_t queue_size;
-	uint64_t uva; /* of region 0; FE_UVA, or 0 as in QEMU with GPA_ADDRESSES */
+	uint64_t uva; /* of guest address 0: FE_UVA; 0 as in QEMU with GPA_ADDRESSES */
 	uint32_t bases[TRANSPORT_NB_QUEUES]; /* to be sent; as GET_VRING_BASE returned */
+	bool no_flush;                       /* crosvm: no CONFIG_CHANGE behind a map */
 	bool crosvm_2024;                    /* its own SHMEM messages */
 	bool mq;                             /* ask for the number of queues */
 	bool split_sends;                    /* every message in three pieces, with pauses */
@@ -128,5 +140,10 @@ void fe_clear_rings(struct fe *fe);
 size_t fe_send_channel(struct fe *fe, const void *data, size_t size);
 /* Receives SHMEM_MAP on the channel, checks every byte and the fd, answers with status. */
 void fe_serve_map(struct fe *fe, uint64_t status);
+/* The same in two steps; the fd is the caller's. */
+int fe_receive_map(struct fe *fe);
+/* CONFIG_CHANGE comes behind a map that is not acknowledged, but not to crosvm. */
+void fe_receive_flush(struct fe *fe);
+void fe_answer_map(struct fe *fe, uint64_t status);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Start, stop and restart as crosvm, Cloud Hypervisor, libkrun and alioth do: A8 to A13, B3. */
+#include <unistd.h>
+
 #include <criterion/criterion.h>
 
 #include "frontend.h"
@@ -49,6 +51,7 @@ static void
 crosvm_connect(void)
 {
 	bed.fe.need_reply = FE_NR_NEVER;
+	bed.fe.no_flush = true;
 	bed.fe.features &= ~(1ull << 28);
 	bed.fe.protocol &= ~(1ull << 10);
 	fe_play(&bed.fe, FE_SCRIPT(3, 1, 15, 16, 21, 17, 44));
@@ -281,6 +284,20 @@ Test(frontends, A12_libkrun_owns_late_and_never_answers_a_map)
 	libkrun_activate();
 	bed_assert_runs(&bed);
 	assert_maps();
+}
+
+Test(frontends, A12_libkrun_is_believed_to_have_mapped_when_it_read_what_came_behind)
+{
+	libkrun_create();
+	libkrun_activate();
+	vhost_user_ops.window_map(bed.transport);
+	close(fe_receive_map(&bed.fe));
+	usleep(50000);
+	cr_assert_eq(bed.dev.nb_windows, 0);
+	fe_receive_flush(&bed.fe);
+	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), 0);
+	vhost_user_ops.window_map(bed.transport);
+	cr_assert_eq(fake_device_wait_window(&bed.dev, 2), 0, "it may never read");
 }
 
 Test(frontends, B3_libkrun_resets_by_disable_alone)

@@ -29,6 +29,8 @@ static const struct command {
 	{"mixed", do_mixed, 2, "mixed N M           N G_CTRLs while M frames come"},
 	{"spread", do_spread, 2, "spread N M          N frames, M G_CTRLs from each to the next"},
 	{"slow", do_slow, 1, "slow N              N frames and G_CTRLs, 32 buffers, late events"},
+	{"rare", do_rare, 0,
+		"rare                a control event, rubbish, a deadline, a broken ring"},
 	{"stream", do_stream, 1, "stream SECONDS      as an application does"},
 	{"reqbufs-loop", do_reqbufs_loop, 3,
 		"reqbufs-loop SECONDS COUNT WIDTHxHEIGHT   S_FMT, then REQBUFS(COUNT), REQBUFS(0)"},

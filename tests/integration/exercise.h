@@ -81,5 +81,6 @@ void flows_stop(struct flows *flows);
 typedef int exercise_fn(struct exercise *ex);
 exercise_fn do_ioctls, do_connects, do_opens, do_reqbufs_loop;
 exercise_fn do_frames, do_mixed, do_spread, do_slow, do_stream;
+exercise_fn do_rare;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The broker: one process per vhost-user socket, for all programs of one user that use it through
- * the shim (docs/decisions/0005-v4l2-shim.md). One thread; the driver's rings, the programs'
+ * the shim (docs/decisions/0006-v4l2-shim.md). One thread; the driver's rings, the programs'
  * connections and their opens are epoll sources. Errors are negative errno.
  */
 #ifndef VMEDIA_V4L2_SHIM_BROKER_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Waiting for POLLPRI: a second fd stands for it (docs/decisions/0005-v4l2-shim.md). Everything
+/* Waiting for POLLPRI: a second fd stands for it (docs/decisions/0006-v4l2-shim.md). Everything
  * else that poll(2) and its kin say of an open is said by its own fd. */
 #include <poll.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Between shim and broker (docs/decisions/0005-v4l2-shim.md): SOCK_SEQPACKET on an abstract
+ * Between shim and broker (docs/decisions/0006-v4l2-shim.md): SOCK_SEQPACKET on an abstract
  * address, one request, one reply. Both ends belong to one user and to one build, so these are
  * plain structs.
  *

@@ -154,7 +154,7 @@ unpack(const struct connection *c, const struct shim_request *req, void *arg)
 	}
 }
 
-/* What poll(2) sees follows the queues (docs/decisions/0005-v4l2-shim.md). */
+/* What poll(2) sees follows the queues (docs/decisions/0006-v4l2-shim.md). */
 static void
 follow(int fd, const struct shim_reply *reply)
 {

@@ -146,7 +146,7 @@ report_percentiles(const struct report *report, FILE *out)
 	struct axis axis = axis_of(all);
 	unsigned int codes[NB_CURVES];
 	unsigned int nb = frequent_codes(report->latency, codes, NB_CURVES);
-	char css[4], text[24];
+	char css[16], text[24];
 
 	while (nb > 1 &&
 		hist_count(&report->latency->codes[codes[nb - 1]]->ns[SPAN_TOTAL]) < FEWEST) {
@@ -248,7 +248,7 @@ static void
 stage_bar(const struct latency_stages *stages, double y, FILE *out)
 {
 	double x = 120, scale = 700 / MAX(hist_mean(&stages->ns[SPAN_TOTAL]), 1);
-	char css[4], tip[96], mean[24], p99[24];
+	char css[16], tip[96], mean[24], p99[24];
 
 	for (unsigned int i = 0; i < SPAN_NB_STAGES; i++) {
 		double mean_ns = hist_mean(&stages->ns[i]);
@@ -269,7 +269,7 @@ stage_legend(double y, FILE *out)
 	static const char *const texts[SPAN_NB_STAGES] = {"parse: read and checked",
 		"wait: until the handler ran", "backend: the handler",
 		"publish: until the driver could see it"};
-	char css[4];
+	char css[16];
 
 	for (unsigned int i = 0; i < SPAN_NB_STAGES; i++) {
 		double x = 120 + i * 205;

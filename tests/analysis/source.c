@@ -33,7 +33,7 @@ struct iterator {
 	bt_self_message_iterator *self;
 	enum step step;
 	bt_packet *packet;
-	unsigned int nb_in_packet, line;
+	unsigned int nb_in_packet, line, loss_step;
 	uint64_t round, time_ns;
 };
 
@@ -90,6 +90,17 @@ trace_make(struct source *source, bt_self_component *self)
 	source->stream = bt_stream_create(source->stream_class, source->trace);
 	bt_clock_class_put_ref(clock);
 	bt_trace_class_put_ref(trace_class);
+}
+
+/* Without this it would be version 0 alone, and sink.ctf.fs of Babeltrace 2.1 wants 1. */
+static bt_component_class_get_supported_mip_versions_method_status
+script_mip_versions(bt_self_component_class_source *self, const bt_value *params, void *data,
+	bt_logging_level level, bt_integer_range_set_unsigned *supported)
+{
+	return bt_integer_range_set_unsigned_add_range(supported, 0, 1) ==
+	                       BT_INTEGER_RANGE_SET_ADD_RANGE_STATUS_OK
+	               ? BT_COMPONENT_CLASS_GET_SUPPORTED_MIP_VERSIONS_METHOD_STATUS_OK
+	               : BT_COMPONENT_CLASS_GET_SUPPORTED_MIP_VERSIONS_METHOD_STATUS_MEMORY_ERROR;
 }
 
 static bt_component_class_initialize_method_status
@@ -202,7 +213,15 @@ packet_end(struct iterator *iterator)
 	return message;
 }
 
-/* A loss stands between two packets. */
+static bt_message *
+packet_begin(struct iterator *iterator)
+{
+	iterator->packet = bt_packet_create(iterator->source->stream);
+	iterator->nb_in_packet = 0;
+	return bt_message_packet_beginning_create_with_default_clock_snapshot(
+		iterator->self, iterator->packet, iterator->time_ns);
+}
+
 static bt_message *
 loss_make(struct iterator *iterator, const struct script_line *line)
 {
@@ -228,6 +247,26 @@ advance(struct iterator *iterator)
 	}
 }
 
+/* A loss stands between two packets, and CTF wants it to end when the next one does: an empty one.
+ */
+static bt_message *
+loss_play(struct iterator *iterator, const struct script_line *line)
+{
+	bt_message *message;
+
+	switch (iterator->loss_step++) {
+	case 0:
+		return loss_make(iterator, line);
+	case 1:
+		return packet_begin(iterator);
+	default:
+		message = packet_end(iterator);
+		iterator->loss_step = 0;
+		advance(iterator);
+		return message;
+	}
+}
+
 static bt_message *
 line_play(struct iterator *iterator)
 {
@@ -235,7 +274,7 @@ line_play(struct iterator *iterator)
 	bool is_over = iterator->round == iterator->source->nb_rounds;
 	bt_message *message;
 
-	if (iterator->packet != NULL &&
+	if (iterator->packet != NULL && iterator->loss_step == 0 &&
 		(is_over || line->nb_lost != 0 || iterator->nb_in_packet == EVENTS_PER_PACKET)) {
 		return packet_end(iterator);
 	}
@@ -244,15 +283,10 @@ line_play(struct iterator *iterator)
 		return bt_message_stream_end_create(iterator->self, iterator->source->stream);
 	}
 	if (line->nb_lost != 0) {
-		message = loss_make(iterator, line);
-		advance(iterator);
-		return message;
+		return loss_play(iterator, line);
 	}
 	if (iterator->packet == NULL) {
-		iterator->packet = bt_packet_create(iterator->source->stream);
-		iterator->nb_in_packet = 0;
-		return bt_message_packet_beginning_create_with_default_clock_snapshot(
-			iterator->self, iterator->packet, iterator->time_ns);
+		return packet_begin(iterator);
 	}
 	message = event_make(iterator, line);
 	iterator->nb_in_packet++;
@@ -286,3 +320,4 @@ BT_PLUGIN_SOURCE_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_INITIALIZE_METHOD(
 	script, script_iterator_init);
 BT_PLUGIN_SOURCE_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_FINALIZE_METHOD(
 	script, script_iterator_finalize);
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_GET_SUPPORTED_MIP_VERSIONS_METHOD(script, script_mip_versions);

@@ -30,6 +30,7 @@ struct out {
 	bt_stream_class *stream_class;
 	bt_event_class *event_class;
 	bt_stream *stream; /* NULL: no stream has begun upstream */
+	bt_packet *packet; /* one for all; NULL: there was no span yet. CTF wants its times. */
 	uint64_t last_ns;
 };
 
@@ -107,6 +108,7 @@ classes_make(struct filter *filter, struct out *out, const bt_clock_class *from)
 	          bt_stream_class_set_default_clock_class(out->stream_class, clock) ==
 	                  BT_STREAM_CLASS_SET_DEFAULT_CLOCK_CLASS_STATUS_OK;
 	if (is_good) {
+		bt_stream_class_set_supports_packets(out->stream_class, BT_TRUE, BT_TRUE, BT_TRUE);
 		bt_stream_class_set_supports_discarded_events(out->stream_class, BT_TRUE, BT_TRUE);
 		is_good = event_class_make(out, trace_class);
 	}
@@ -141,16 +143,32 @@ begin(struct filter *filter, struct out *out, const bt_message *message)
 }
 
 static const char *
+packet_begin(struct filter *filter, struct out *out, uint64_t time_ns)
+{
+	out->packet = bt_packet_create(out->stream);
+	return out->packet == NULL
+	               ? "no memory"
+	               : emit(filter,
+				 bt_message_packet_beginning_create_with_default_clock_snapshot(
+					 filter->self, out->packet, time_ns));
+}
+
+static const char *
 span_emit(struct filter *filter, struct out *out, const struct span *span, uint64_t time_ns)
 {
-	bt_message *message = bt_message_event_create_with_default_clock_snapshot(
-		filter->self, out->event_class, out->stream, time_ns);
 	const uint64_t values[] = {span->device, span->session, span->seq, span->code & 0xffff, 0,
 		span->ns[SPAN_PARSE], span->ns[SPAN_PARSE] + span->ns[SPAN_WAIT],
 		span->ns[SPAN_TOTAL] - span->ns[SPAN_PUBLISH], span->ns[SPAN_TOTAL]};
+	const char *wrong = out->packet == NULL ? packet_begin(filter, out, time_ns) : NULL;
+	bt_message *message;
 	bt_field *payload;
 
 	_Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(members), "a value for each member");
+	if (wrong != NULL) {
+		return wrong;
+	}
+	message = bt_message_event_create_with_packet_and_default_clock_snapshot(
+		filter->self, out->event_class, out->packet, time_ns);
 	if (message == NULL) {
 		return "no memory";
 	}
@@ -219,10 +237,16 @@ static const char *
 end(struct filter *filter)
 {
 	struct out *out = filter->state;
+	const char *wrong = NULL;
 
-	return out->stream == NULL
-	               ? NULL
-	               : emit(filter, bt_message_stream_end_create(filter->self, out->stream));
+	if (out->packet != NULL) {
+		wrong = emit(filter, bt_message_packet_end_create_with_default_clock_snapshot(
+					     filter->self, out->packet, out->last_ns));
+	}
+	if (out->stream != NULL && wrong == NULL) {
+		wrong = emit(filter, bt_message_stream_end_create(filter->self, out->stream));
+	}
+	return wrong;
 }
 
 static void
@@ -230,6 +254,7 @@ fini(struct filter *filter)
 {
 	struct out *out = filter->state;
 
+	bt_packet_put_ref(out->packet);
 	bt_stream_put_ref(out->stream);
 	bt_event_class_put_ref(out->event_class);
 	bt_stream_class_put_ref(out->stream_class);

@@ -117,7 +117,7 @@ filter_mip_versions(bt_self_component_class_filter *self, const bt_value *params
 FILTER(spans, "One vmedia:cmd_span per command, and nothing else",
 	"Joins the events of a command's stages where the trace has no vmedia:cmd_span; losses of the\n"
 	"tracer go on as they are. No parameters. To write the result with sink.ctf.fs, give that\n"
-	"ignore-discarded-events=yes: CTF keeps losses between packets, and this stream has none.\n");
+	"ignore-discarded-events=yes: CTF keeps losses between packets, and here all is one packet.\n");
 FILTER(select, "Events of a device or session, or what happened around certain commands",
 	"Parameters:\n"
 	"  device=N, session=N   only events of these; others that name no device or session stay\n"

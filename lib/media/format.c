@@ -13,10 +13,10 @@
 /* clang-format off */
 static const struct format_info formats[] = {
 	/* fourcc             description               mem comp  sample bytes hsub vsub */
-	{V4L2_PIX_FMT_NV12,   "Y/UV 4:2:0",             1, 2, {1, 2},    2, 2, false, 0},
-	{V4L2_PIX_FMT_NV21,   "Y/VU 4:2:0",             1, 2, {1, 2},    2, 2, false, 0},
-	{V4L2_PIX_FMT_NV16,   "Y/UV 4:2:2",             1, 2, {1, 2},    2, 1, false, 0},
-	{V4L2_PIX_FMT_NV12M,  "Y/UV 4:2:0 (N-C)",       2, 2, {1, 2},    2, 2, false, 0},
+	{V4L2_PIX_FMT_NV12,   "Y/CbCr 4:2:0",           1, 2, {1, 2},    2, 2, false, 0},
+	{V4L2_PIX_FMT_NV21,   "Y/CrCb 4:2:0",           1, 2, {1, 2},    2, 2, false, 0},
+	{V4L2_PIX_FMT_NV16,   "Y/CbCr 4:2:2",           1, 2, {1, 2},    2, 1, false, 0},
+	{V4L2_PIX_FMT_NV12M,  "Y/CbCr 4:2:0 (N-C)",     2, 2, {1, 2},    2, 2, false, 0},
 	{V4L2_PIX_FMT_YUV420, "Planar YUV 4:2:0",       1, 3, {1, 1, 1}, 2, 2, false, 0},
 	{V4L2_PIX_FMT_YUV420M, "Planar YUV 4:2:0 (N-C)", 3, 3, {1, 1, 1}, 2, 2, false, 0},
 	{V4L2_PIX_FMT_YUYV,   "YUYV 4:2:2",             1, 1, {2},       2, 1, false, 0},

@@ -20,7 +20,7 @@
 
 struct format_info {
 	uint32_t fourcc;         /* V4L2_PIX_FMT_* */
-	const char *description; /* as ENUM_FMT of Linux says it; fits 31 bytes */
+	const char *description; /* as ENUM_FMT of Linux 6.1 says it; fits 31 bytes */
 	uint8_t nb_planes;       /* memory planes */
 	uint8_t nb_components;   /* component planes; 1 for packed and compressed formats */
 	/* Bytes of one sample of each component plane: NV12 {1, 2}, YUYV {2}. Compressed formats:

@@ -222,6 +222,15 @@ Test(format, enumerations_end_with_einval_and_name_every_format)
 	cr_assert_eq(format_enum_sizes(&node, &size), -EINVAL);
 }
 
+/* Programs compare them with what Linux 6.1 says. */
+Test(format, descriptions_are_those_of_linux)
+{
+	cr_assert_str_eq(format_info(V4L2_PIX_FMT_NV12)->description, "Y/CbCr 4:2:0");
+	cr_assert_str_eq(format_info(V4L2_PIX_FMT_NV21)->description, "Y/CrCb 4:2:0");
+	cr_assert_str_eq(format_info(V4L2_PIX_FMT_NV16)->description, "Y/CbCr 4:2:2");
+	cr_assert_str_eq(format_info(V4L2_PIX_FMT_NV12M)->description, "Y/CbCr 4:2:0 (N-C)");
+}
+
 Test(format, size_enumeration_is_discrete_stepwise_or_continuous)
 {
 	struct v4l2_frmsizeenum size = {.pixel_format = V4L2_PIX_FMT_MJPEG};

@@ -147,7 +147,23 @@ bufq_check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_
 	if (unlikely(q->memory != V4L2_MEMORY_MMAP && check_lengths(q, buffer, b, planes) != 0)) {
 		return -EINVAL;
 	}
-	return check_planes(q, &buffer->pub, b, planes);
+	/* What a prepared buffer contains was said and checked then. */
+	return unlikely(buffer->state == BUFQ_PREPARED) ? 0
+	                                                : check_planes(q, &buffer->pub, b, planes);
+}
+
+/* What QBUF says, even of a buffer that was prepared, and PREPARE_BUF does not. */
+static void
+take_time(const struct bufq *q, struct vmedia_buffer *pub, const struct v4l2_buffer *b)
+{
+	if (q->timestamp_copy) {
+		pub->timestamp_ns = (uint64_t)b->timestamp.tv_sec * NSEC_PER_SEC +
+		                    (uint64_t)b->timestamp.tv_usec * NSEC_PER_USEC;
+	}
+	if (b->flags & V4L2_BUF_FLAG_TIMECODE) {
+		pub->flags |= V4L2_BUF_FLAG_TIMECODE;
+		pub->timecode = b->timecode;
+	}
 }
 
 static void
@@ -167,11 +183,6 @@ take_output(const struct bufq *q, struct vmedia_buffer *pub, const struct v4l2_b
 	pub->field = b->field == V4L2_FIELD_ANY ? V4L2_FIELD_NONE : b->field;
 	if (q->timestamp_copy) {
 		pub->flags |= b->flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK;
-		pub->timestamp_ns = (uint64_t)b->timestamp.tv_sec * NSEC_PER_SEC +
-		                    (uint64_t)b->timestamp.tv_usec * NSEC_PER_USEC;
-	}
-	if (b->flags & V4L2_BUF_FLAG_TIMECODE) {
-		pub->timecode = b->timecode;
 	}
 }
 
@@ -210,7 +221,12 @@ bufq_queue(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane 
 		return ret;
 	}
 	*buffer = q->buffers[b->index];
-	take(q, &(*buffer)->pub, b, planes);
+	if (likely((*buffer)->state == BUFQ_DEQUEUED)) {
+		take(q, &(*buffer)->pub, b, planes);
+	}
+	if (V4L2_TYPE_IS_OUTPUT(q->type)) {
+		take_time(q, &(*buffer)->pub, b);
+	}
 	(*buffer)->state = BUFQ_QUEUED;
 	q->nb_queued++;
 	return 0;

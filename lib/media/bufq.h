@@ -76,7 +76,8 @@ int bufq_check(const struct bufq *q, const struct v4l2_buffer *b, const struct v
 /*
  * QBUF and PREPARE_BUF: checks `b` and `planes` (R-66: index, type, memory, state, planes, sizes,
  * REQUEST_FD → EBADR) and takes bytesused, field, timestamp (m2m) from them. On success *buffer is
- * QUEUED (PREPARED). nb_planes: plane structs that came along.
+ * QUEUED (PREPARED). nb_planes: plane structs that came along. Of a PREPARED buffer bufq_queue
+ * takes the timestamp and timecode alone: what it contains was said and checked already.
  */
 int bufq_queue(struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
 	uint32_t nb_planes, struct bufq_buffer **buffer);

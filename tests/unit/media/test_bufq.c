@@ -87,6 +87,31 @@ Test(bufq, a_prepared_buffer_can_be_queued_but_not_prepared_again)
 	cr_assert_eq(prepare(ask(0)), -EINVAL);
 }
 
+Test(bufq, a_prepared_buffer_keeps_what_was_said_of_it_and_takes_the_time_of_its_queueing)
+{
+	struct v4l2_buffer b;
+
+	make(V4L2_BUF_TYPE_VIDEO_OUTPUT, 1, 1, true);
+	b = ask(0);
+	b.bytesused = 100;
+	b.flags = V4L2_BUF_FLAG_KEYFRAME;
+	b.timestamp.tv_sec = 1;
+	cr_assert_eq(prepare(b), 0);
+	cr_assert_eq(filled(0, false).timestamp.tv_sec, 0);
+	b = ask(0);
+	b.bytesused = LENGTH + 1;
+	b.flags = V4L2_BUF_FLAG_TIMECODE;
+	b.timestamp.tv_sec = 2;
+	b.timecode.frames = 3;
+	cr_assert_eq(queue(b), 0);
+	b = filled(0, false);
+	cr_assert_eq(b.bytesused, 100);
+	cr_assert(b.flags & V4L2_BUF_FLAG_KEYFRAME);
+	cr_assert(b.flags & V4L2_BUF_FLAG_TIMECODE);
+	cr_assert_eq(b.timestamp.tv_sec, 2);
+	cr_assert_eq(b.timecode.frames, 3);
+}
+
 Test(bufq, queueing_twice_or_while_the_event_waits_is_einval)
 {
 	make(V4L2_BUF_TYPE_VIDEO_CAPTURE, 1, 1, false);
@@ -310,8 +335,8 @@ model_take(struct model *m, const struct v4l2_buffer *b, bool prepare_only)
 	if (!bad && (b->flags & V4L2_BUF_FLAG_REQUEST_FD)) {
 		return -EBADR;
 	}
-	if (bad || b->bytesused > LENGTH || state == BUFQ_QUEUED || state == BUFQ_DONE ||
-		(prepare_only && state == BUFQ_PREPARED)) {
+	if (bad || (b->bytesused > LENGTH && state != BUFQ_PREPARED) || state == BUFQ_QUEUED ||
+		state == BUFQ_DONE || (prepare_only && state == BUFQ_PREPARED)) {
 		return -EINVAL;
 	}
 	m->state[b->index] = prepare_only ? BUFQ_PREPARED : BUFQ_QUEUED;

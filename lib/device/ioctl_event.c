@@ -16,21 +16,22 @@ find_ctrl(const struct vmedia_session *session, uint32_t id)
 	return ctrl_find(&table, id);
 }
 
+static bool
+is_declared(const struct vmedia_node *node, uint32_t type)
+{
+	return type < 32 && (node->events & 1u << type) != 0;
+}
+
 static int
 check(const struct vmedia_session *session, const struct v4l2_event_subscription *sub)
 {
 	if ((sub->flags & ~KNOWN_FLAGS) != 0) {
 		return -EINVAL;
 	}
-	switch (sub->type) {
-	case V4L2_EVENT_EOS:
-	case V4L2_EVENT_SOURCE_CHANGE:
-		return sub->id == 0 ? 0 : -EINVAL;
-	case V4L2_EVENT_CTRL:
+	if (sub->type == V4L2_EVENT_CTRL) {
 		return find_ctrl(session, sub->id) != NULL ? 0 : -EINVAL;
-	default:
-		return -EINVAL;
 	}
+	return is_declared(&session->device->node, sub->type) && sub->id == 0 ? 0 : -EINVAL;
 }
 
 static struct subscription *
@@ -63,7 +64,8 @@ take_slot(struct vmedia_session *session)
 	return NULL;
 }
 
-/* The state of the control now; published before the answer of SUBSCRIBE. */
+/* The state of the control now; published before the answer of SUBSCRIBE (R-76). A class control
+ * has none. */
 static void
 send_initial(struct vmedia_session *session, struct subscription *s)
 {
@@ -74,6 +76,9 @@ send_initial(struct vmedia_session *session, struct subscription *s)
 	struct v4l2_event event;
 	int32_t value = 0;
 
+	if (desc->type == V4L2_CTRL_TYPE_CTRL_CLASS) {
+		return;
+	}
 	if (ctrl_readable(desc) == 0) {
 		changes |= V4L2_EVENT_CTRL_CH_VALUE;
 		value = session->device->ctrl_values[ctrl_index(&table, desc)];

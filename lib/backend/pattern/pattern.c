@@ -135,6 +135,7 @@ pattern_create(struct vmedia_device *device, struct vmedia_node *node)
 	node->formats = p->formats;
 	node->ctrls = ctrls;
 	node->nb_ctrls = ARRAY_SIZE(ctrls);
+	node->events = 1u << V4L2_EVENT_FRAME_SYNC;
 	node->default_fourcc = formats[p->format].fourcc;
 	node->default_width = p->width;
 	node->default_height = p->height;
@@ -272,6 +273,15 @@ compressed(struct vmedia_device *device, const void *picture, size_t bytes)
 }
 
 static void
+tell_begin(struct vmedia_device *device, uint32_t sequence)
+{
+	struct v4l2_event event = {.type = V4L2_EVENT_FRAME_SYNC};
+
+	event.u.frame_sync.frame_sequence = sequence;
+	vmedia_event_queue(device, &event);
+}
+
+static void
 frame_begin(struct vmedia_device *device, struct pattern *p)
 {
 	struct vmedia_buffer *b = TAILQ_FIRST(&p->queued);
@@ -287,6 +297,7 @@ frame_begin(struct vmedia_device *device, struct pattern *p)
 	b->field = V4L2_FIELD_NONE;
 	p->drawing = b;
 	vmedia_buffer_begin(b);
+	tell_begin(device, strip.sequence);
 	if (p->compressed) {
 		jpeg_encoder_start(p->encoder, device, vmedia_format(b->session, b->type), &strip,
 			&p->look, compressed);

@@ -123,7 +123,8 @@ struct vmedia_node {
 	uint32_t nb_formats;
 	const struct vmedia_ctrl_desc *ctrls;
 	uint32_t nb_ctrls;
-	bool mmap_only; /* jobs touch the buffers: SHARED_PAGES are refused */
+	uint32_t events; /* besides controls': 1 << V4L2_EVENT_EOS, _SOURCE_CHANGE, _FRAME_SYNC */
+	bool mmap_only;  /* jobs touch the buffers: SHARED_PAGES are refused */
 	/* the format before the first S_FMT */
 	uint32_t default_fourcc, default_width, default_height;
 	struct v4l2_fract min_interval, max_interval, default_interval; /* seconds per frame */

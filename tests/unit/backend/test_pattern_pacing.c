@@ -25,6 +25,7 @@ static const struct vmedia_backend_ops *ops;
 struct vmedia_device {
 	void *priv;
 	bool work_queued;
+	uint32_t begun, nb_begun; /* by FRAME_SYNC: the last, and how many */
 	uint64_t missed[VMEDIA_NB_MISSED];
 	struct vmedia_format format;
 };
@@ -88,6 +89,15 @@ vmedia_buffer_done(struct vmedia_buffer *buffer)
 {
 	cr_assert_lt(core.nb_done, ARRAY_SIZE(core.done));
 	core.done[core.nb_done++] = buffer;
+}
+
+void
+vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event)
+{
+	cr_assert_eq(event->type, V4L2_EVENT_FRAME_SYNC);
+	cr_assert_eq(event->id, 0);
+	device->begun = event->u.frame_sync.frame_sequence;
+	device->nb_begun++;
 }
 
 void
@@ -214,6 +224,24 @@ expect_strip(const struct check_strip *s, uint32_t sequence, const uint16_t miss
 TestSuite(pattern_pacing, .init = begin, .fini = end);
 
 /* ---- Claims ---- */
+
+Test(pattern_pacing, frame_sync_tells_each_frame_when_drawing_begins)
+{
+	start();
+	queue(0);
+	cr_assert_eq(core.device.nb_begun, 0);
+	tick(0);
+	cr_assert_eq(core.device.nb_begun, 1);
+	cr_assert_eq(core.device.begun, 0);
+	cr_assert_eq(core.nb_done, 0);
+	draw();
+	tick(0); /* no buffer: no frame, but a number */
+	cr_assert_eq(core.device.nb_begun, 1);
+	queue(1);
+	tick(0);
+	cr_assert_eq(core.device.nb_begun, 2);
+	cr_assert_eq(core.device.begun, 2);
+}
 
 Test(pattern_pacing, a_frame_a_period_is_drawn_into_the_buffers_in_the_order_of_qbuf)
 {

@@ -59,6 +59,7 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	node->nb_formats = 1;
 	node->ctrls = ctrls;
 	node->nb_ctrls = 1;
+	node->events = 1u << V4L2_EVENT_EOS | 1u << V4L2_EVENT_SOURCE_CHANGE;
 	node->default_fourcc = V4L2_PIX_FMT_YUYV;
 	node->default_width = H_WIDTH;
 	node->default_height = H_HEIGHT;

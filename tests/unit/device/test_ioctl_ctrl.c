@@ -218,6 +218,32 @@ Test(ioctl_event, every_unknown_type_id_and_flag_is_einval)
 	teardown();
 }
 
+Test(ioctl_event, only_what_the_node_declares_can_be_subscribed_to)
+{
+	setup();
+	h->device->node.events = 1u << V4L2_EVENT_FRAME_SYNC;
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_FRAME_SYNC, 0, 0), 0);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_EOS, 0, 0), -EINVAL);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_SOURCE_CHANGE, 0, 0), -EINVAL);
+	teardown();
+}
+
+Test(ioctl_event, a_class_control_has_no_initial_state_to_tell)
+{
+	uint8_t event[H_EVENT_SIZE];
+
+	setup();
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_CTRL, V4L2_CID_USER_CLASS,
+			     V4L2_EVENT_SUB_FL_SEND_INITIAL),
+		0);
+	h_pass(h, 4);
+	cr_assert_eq(h_event(h, event), -EAGAIN);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_CTRL, H_CTRL, V4L2_EVENT_SUB_FL_SEND_INITIAL), 0);
+	h_pass(h, 4);
+	cr_assert_gt(h_event(h, event), 0);
+	teardown();
+}
+
 Test(ioctl_event, others_hear_of_a_new_value_and_the_cause_only_with_feedback)
 {
 	struct v4l2_event event;

@@ -47,6 +47,8 @@ const struct vmedia_option config_device_options[] = {
 		65536, NULL, "256"},
 	{"compat", "front-ends to please: see vmediad.md", VMEDIA_OPTION_CHOICE, DEVICE(compat), 0,
 		0, compat_names, "auto"},
+	{"shared-pages", "buffers in the guest's own memory (USERPTR) are accepted",
+		VMEDIA_OPTION_BOOL, DEVICE(shared_pages), 0, 0, NULL, "no"},
 	{"arena-no-access", "test: map the arena PROT_NONE in vmediad", VMEDIA_OPTION_BOOL,
 		DEVICE(arena_no_access), 0, 0, NULL, "no"},
 	{NULL},

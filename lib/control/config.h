@@ -29,6 +29,7 @@ struct config_device {
 	uint32_t deadline_ms;
 	uint32_t max_sessions;
 	uint32_t compat; /* enum transport_compat */
+	uint32_t shared_pages;
 	uint32_t arena_no_access;
 	const char *hugetlbfs;
 	/* keys of the backend, checked against its table when the whole device is known */

@@ -129,6 +129,7 @@ plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 			.hugetlbfs = d->hugetlbfs,
 			.no_access = d->arena_no_access != 0},
 		.quota = {.max_sessions = d->max_sessions},
+		.shared_pages = d->shared_pages != 0,
 		.deadline_ms = d->deadline_ms,
 		.transport = &vhost_user_ops,
 		/* an inherited socket stands for its path */

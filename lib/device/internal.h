@@ -283,6 +283,7 @@ struct vmedia_device {
 	struct device_option *options; /* copies: strings of the backend point into them */
 	uint32_t nb_options;
 	struct device_quota quota;
+	bool shared_pages;
 	uint64_t deadline_tsc; /* length */
 	uint64_t drain_tsc;    /* length */
 	uint64_t stop_tsc;     /* while stopping */

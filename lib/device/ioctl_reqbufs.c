@@ -15,18 +15,23 @@
 #include "base/util.h"
 #include "device/internal.h"
 
+static bool
+takes_pages(const struct vmedia_device *device)
+{
+	return device->shared_pages && !device->node.mmap_only;
+}
+
 static uint32_t
 capabilities(const struct vmedia_device *device)
 {
 	return V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS |
-	       (device->node.mmap_only ? 0u : V4L2_BUF_CAP_SUPPORTS_USERPTR);
+	       (takes_pages(device) ? V4L2_BUF_CAP_SUPPORTS_USERPTR : 0u);
 }
 
 static bool
 memory_is_supported(const struct vmedia_device *device, uint32_t memory)
 {
-	return memory == V4L2_MEMORY_MMAP ||
-	       (memory == V4L2_MEMORY_USERPTR && !device->node.mmap_only);
+	return memory == V4L2_MEMORY_MMAP || (memory == V4L2_MEMORY_USERPTR && takes_pages(device));
 }
 
 /* ---- Giving back */

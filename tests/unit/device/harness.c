@@ -239,6 +239,7 @@ h_create(const struct h_config *given)
 			.size_bytes = c->arena_bytes,
 			.no_access = c->no_access},
 		.quota = {.max_windows = c->max_windows, .max_sessions = c->max_sessions},
+		.shared_pages = !c->no_shared_pages,
 		.deadline_ms = c->deadline_ms,
 		.drain_ms = c->drain_ms,
 		.transport = &loopback_ops,

@@ -31,6 +31,7 @@ struct h_config {
 	bool event_idx;
 	bool m2m;
 	enum h_cut cut;
+	bool no_shared_pages;
 	uint32_t deadline_ms;
 	uint32_t drain_ms;
 	uint32_t max_windows;

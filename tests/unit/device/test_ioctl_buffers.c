@@ -129,6 +129,23 @@ Test(ioctl_buffers, reqbufs_of_other_memory_and_types_is_einval)
 	teardown();
 }
 
+Test(ioctl_buffers, pages_of_the_guest_are_refused_where_the_device_does_not_take_them)
+{
+	struct v4l2_requestbuffers rb = {
+		.count = 1, .type = CAPTURE, .memory = V4L2_MEMORY_USERPTR};
+	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_USERPTR};
+
+	setup(&(struct h_config){.no_shared_pages = true});
+	create.format.type = CAPTURE;
+	create.format.fmt.pix.sizeimage = H_SIZE;
+	cr_assert_eq(reqbufs(s, &rb), -EINVAL);
+	cr_assert_eq(create_bufs(&create), -EINVAL);
+	rb.memory = V4L2_MEMORY_MMAP;
+	cr_assert_eq(reqbufs(s, &rb), 0);
+	cr_assert_not(rb.capabilities & V4L2_BUF_CAP_SUPPORTS_USERPTR);
+	teardown();
+}
+
 Test(ioctl_buffers, a_full_arena_gives_fewer_buffers_and_then_enomem)
 {
 	struct v4l2_create_buffers create = {.count = 3, .memory = V4L2_MEMORY_MMAP};

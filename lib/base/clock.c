@@ -57,6 +57,25 @@ calibrate(void)
 	tsc_per_ns_scaled = (uint64_t)((ticks << SCALE_SHIFT) / ns);
 }
 
+/* Slewed by NTP, the two part by 0.5 us in this time at most. */
+#define SYNC_NS NSEC_PER_MSEC
+
+uint64_t
+clock_monotonic_at(uint64_t tsc)
+{
+	static __thread uint64_t base_tsc, base_ns, last_ns;
+	uint64_t ns = clock_tsc_to_ns(tsc - base_tsc);
+
+	if (__builtin_expect(ns >= SYNC_NS, 0)) {
+		base_ns = clock_monotonic_ns();
+		base_tsc = clock_tsc();
+		ns = 0;
+	}
+	ns += base_ns;
+	last_ns = ns > last_ns ? ns : last_ns;
+	return last_ns;
+}
+
 uint64_t
 clock_tsc_hz(void)
 {

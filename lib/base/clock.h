@@ -41,6 +41,12 @@ clock_monotonic_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+/*
+ * The same at a time of now or just before, of which the TSC was read already: 2 ns instead of 28.
+ * Within 1 us of it, and never back on one thread; set by CLOCK_MONOTONIC anew once a ms.
+ */
+uint64_t clock_monotonic_at(uint64_t tsc);
+
 /* TSC ticks per second, measured once against CLOCK_MONOTONIC (the first call takes 20 ms). */
 uint64_t clock_tsc_hz(void);
 

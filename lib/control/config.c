@@ -51,6 +51,8 @@ const struct vmedia_option config_device_options[] = {
 		VMEDIA_OPTION_BOOL, DEVICE(shared_pages), 0, 0, NULL, "no"},
 	{"arena-no-access", "test: map the arena PROT_NONE in vmediad", VMEDIA_OPTION_BOOL,
 		DEVICE(arena_no_access), 0, 0, NULL, "no"},
+	{"stamp-done", "test: a frame's timecode tells the TSC when it was done",
+		VMEDIA_OPTION_BOOL, DEVICE(stamp_done), 0, 0, NULL, "no"},
 	{NULL},
 };
 

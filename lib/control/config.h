@@ -31,6 +31,7 @@ struct config_device {
 	uint32_t compat; /* enum transport_compat */
 	uint32_t shared_pages;
 	uint32_t arena_no_access;
+	uint32_t stamp_done;
 	const char *hugetlbfs;
 	/* keys of the backend, checked against its table when the whole device is known */
 	struct device_option options[CONFIG_MAX_BACKEND_OPTIONS];

@@ -131,6 +131,7 @@ plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 		.quota = {.max_sessions = d->max_sessions},
 		.shared_pages = d->shared_pages != 0,
 		.deadline_ms = d->deadline_ms,
+		.stamp_done = d->stamp_done != 0,
 		.transport = &vhost_user_ops,
 		/* an inherited socket stands for its path */
 		.transport_config = {.path = listen_fd < 0 ? d->socket : NULL,

@@ -311,10 +311,13 @@ command_read(struct vmedia_request *request)
 	union request_cmd *cmd = &request->cmd;
 	size_t bytes = sizeof(cmd->ioctl);
 
+	/* Each of a length that the compiler knows. */
 	if (unlikely(request->in.left < bytes)) {
 		bytes = sizeof(cmd->hdr);
-	}
-	if (unlikely(!iov_read(&request->in, cmd, bytes))) {
+		if (!iov_read(&request->in, cmd, sizeof(cmd->hdr))) {
+			return -EINVAL;
+		}
+	} else if (unlikely(!iov_read(&request->in, cmd, sizeof(cmd->ioctl)))) {
 		return -EINVAL;
 	}
 	if (unlikely(cmd->hdr.cmd >= ARRAY_SIZE(cmd_bytes) || cmd_bytes[cmd->hdr.cmd] == 0)) {

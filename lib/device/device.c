@@ -214,6 +214,7 @@ device_init(struct vmedia_device *device, const struct device_config *config)
 	device->shared_pages = config->shared_pages;
 	device->drain_tsc = clock_ns_to_tsc(drain_ms * NSEC_PER_MSEC);
 	device->pass_commands = MIN(nb, VIRTQ_BURST);
+	device->stamp_done = config->stamp_done;
 	device->next_deadline_tsc = REACTOR_NO_DEADLINE;
 	device->poller.ops = &device_poller_ops;
 	device->work.run = work_run;

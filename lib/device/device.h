@@ -6,6 +6,7 @@
 #ifndef VMEDIA_DEVICE_DEVICE_H
 #define VMEDIA_DEVICE_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "reactor/reactor.h"
@@ -42,6 +43,9 @@ struct device_config {
 	uint32_t deadline_ms; /* a deferred command is answered by then [2000] */
 	uint32_t drain_ms;    /* longest wait for events in flight at STREAMOFF … [200] (T-11) */
 	uint32_t pass_commands; /* commands taken per pass [32] */
+	/* For benches: the low 32 bits of the TSC at which a frame was done are the user bits of
+	 * its timecode, so that a driver can tell how long ago that was. */
+	bool stamp_done;
 	const struct transport_ops *transport;
 	struct transport_config transport_config; /* name, arena_* are filled in by device_create */
 };

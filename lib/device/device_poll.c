@@ -64,32 +64,23 @@ slow_down(void)
 #define slow_down() ((void)0)
 #endif
 
-static void
-bell(struct vmedia_device *device, unsigned int queue)
+void
+device_notify(struct vmedia_device *device)
 {
-	struct virtq *vq = &device->vqs[queue];
-
-	if (unlikely(trace_enabled(notify)) && vq->unsignalled) {
-		device_trace_notify(device, queue);
+	if (unlikely(trace_enabled(notify))) {
+		device_trace_notify(device, DEVICE_COMMANDQ);
+		device_trace_notify(device, DEVICE_EVENTQ);
 		return;
 	}
-	virtq_notify(vq);
+	virtq_notify_all(device->vqs, TRANSPORT_NB_QUEUES);
 }
 
-void
-answers_publish(struct vmedia_device *device)
+/* For the histogram, and for a tracer. */
+static void
+answers_account(struct vmedia_device *device, uint64_t now_tsc)
 {
-	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
-	uint64_t now_tsc;
 	uint32_t i;
 
-	if (device->nb_pending > 0) {
-		event_flush(device);
-	}
-	slow_down();
-	virtq_flush(vq);
-	now_tsc = clock_tsc(); /* published; ringing the bell comes after it */
-	bell(device, DEVICE_COMMANDQ);
 	for (i = 0; i < device->nb_unpublished; i++) {
 		hist_record(&device->command_hist, now_tsc - device->unpublished_tsc[i]);
 	}
@@ -97,6 +88,19 @@ answers_publish(struct vmedia_device *device)
 	if (unlikely(device->nb_spans > 0)) {
 		device_trace_published(device, now_tsc);
 	}
+}
+
+void
+answers_publish(struct vmedia_device *device)
+{
+	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
+
+	if (device->nb_pending > 0) {
+		event_flush(device);
+	}
+	slow_down();
+	virtq_flush(vq);
+	answers_account(device, clock_tsc()); /* ringing the bell comes after it */
 }
 
 /* Neither commands nor events; what is under way comes to its end. */
@@ -126,6 +130,22 @@ backend_poll(struct vmedia_device *device, uint64_t now_tsc)
 	return device->backend_due_tsc <= now_tsc;
 }
 
+/* Nothing to do before the driver sends a command or something is due; the reactor is told. */
+static void
+device_rest(struct vmedia_device *device)
+{
+	const struct virtq_look look = virtq_look(&device->vqs[DEVICE_COMMANDQ]);
+	const struct poller_rest rest = {
+		.word = look.word,
+		.mask = look.mask,
+		.value = look.value,
+		.until_equal = look.until_equal,
+		.due_tsc = MIN(device->backend_due_tsc, device->next_deadline_tsc),
+	};
+
+	reactor_poller_rest(device->reactor, &device->poller, &rest);
+}
+
 static unsigned int
 device_poll(struct poller *poller, uint64_t now_tsc)
 {
@@ -150,7 +170,7 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	if (device->nb_pending > 0) {
 		n += event_flush(device);
 	}
-	bell(device, DEVICE_EVENTQ);
+	device_notify(device);
 	if (unlikely(!TAILQ_EMPTY(&device->draining))) {
 		event_drain_check(device);
 	}
@@ -159,6 +179,11 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	}
 	if (device_breaks(device)) {
 		broken_tell(device);
+	}
+	/* A driver whose command was answered may be about to send the next one. */
+	if (n == 0 && device->nb_pending == 0 && device->nb_unpublished == 0 &&
+		TAILQ_EMPTY(&device->draining)) {
+		device_rest(device);
 	}
 	return n;
 }

@@ -155,6 +155,19 @@ vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event)
 	}
 }
 
+static void
+stamp_done(struct bufq_buffer *buffer)
+{
+	struct v4l2_timecode *timecode = &buffer->pub.timecode;
+	uint32_t done_tsc = (uint32_t)buffer->done_tsc;
+
+	timecode->type = V4L2_TC_TYPE_24FPS;
+	timecode->flags = V4L2_TC_USERBITS_USERDEFINED;
+	_Static_assert(sizeof(timecode->userbits) == sizeof(done_tsc), "all of the user bits");
+	memcpy(timecode->userbits, &done_tsc, sizeof(done_tsc));
+	buffer->pub.flags |= V4L2_BUF_FLAG_TIMECODE;
+}
+
 void
 vmedia_buffer_begin(struct vmedia_buffer *pub)
 {
@@ -168,6 +181,7 @@ vmedia_buffer_done(struct vmedia_buffer *pub)
 {
 	struct bufq_buffer *buffer = bufq_buffer_of(pub);
 	struct vmedia_device *device = pub->session->device;
+	struct bufq *q = session_queue(pub->session, pub->type);
 
 	if (unlikely(buffer->state != BUFQ_QUEUED)) {
 		log_err(&log_device,
@@ -175,8 +189,14 @@ vmedia_buffer_done(struct vmedia_buffer *pub)
 			device->name, pub->index);
 		return;
 	}
-	bufq_done(session_queue(pub->session, pub->type), buffer);
+	bufq_done(q, buffer);
 	buffer->done_tsc = clock_tsc();
+	if (pub->timestamp_ns == 0 && !q->timestamp_copy) {
+		pub->timestamp_ns = clock_monotonic_at(buffer->done_tsc);
+	}
+	if (unlikely(device->stamp_done)) {
+		stamp_done(buffer);
+	}
 	counter_inc(&device->counters.nb_frames);
 	trace_hook(frame_done, .device = (uint16_t)device->index, .session = pub->session->id,
 		.buftype = (uint8_t)pub->type, .index = (uint8_t)pub->index,
@@ -328,7 +348,7 @@ event_flush(struct vmedia_device *device)
 	for (i = 0; i < FLUSH_BURST && (pending = TAILQ_FIRST(&device->pending)) != NULL; i++) {
 		bool is_buffer = pending->kind == PENDING_BUFFER;
 
-		if (virtq_pop_burst(eventq(device), &chain, 1) == 0) {
+		if (!virtq_pop(eventq(device), chain)) {
 			starve(device);
 			break;
 		}

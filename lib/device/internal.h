@@ -211,6 +211,7 @@ struct vmedia_device {
 	struct pending_list pending;
 	uint64_t nb_pending;
 	uint32_t pass_commands;
+	bool stamp_done;
 	uint32_t nb_unpublished; /* answers pushed since the last flush of the commandq */
 	uint32_t nb_spans;       /* of these, with times for a tracer */
 	uint32_t first_free;     /* free slots: free_chains[first_free .. DEVICE_NB_REQUESTS - 1] */
@@ -501,8 +502,10 @@ void device_trace_ring(struct vmedia_device *device, unsigned int queue);
 void device_trace_memory(struct vmedia_device *device);
 
 /* ---- device_poll.c */
-/* Events caused by commands, then the answers, then the bell. */
+/* Events caused by commands, then the answers. */
 void answers_publish(struct vmedia_device *device);
+/* Rings the bells of a driver that wants to hear of what was published. */
+void device_notify(struct vmedia_device *device);
 
 /* ---- device.c */
 void device_quiesce_check(struct vmedia_device *device); /* nothing in flight any more? */

@@ -22,7 +22,7 @@ device_quiesce_check(struct vmedia_device *device)
 		return;
 	}
 	answers_publish(device);
-	virtq_notify(&device->vqs[DEVICE_EVENTQ]);
+	device_notify(device);
 	device->quiescing = false;
 	device->stopping = false;
 	device->quiesced(device->quiesced_arg);

@@ -175,6 +175,9 @@ device_trace_notify(struct vmedia_device *device, unsigned int queue)
 	struct virtq *vq = &device->vqs[queue];
 	uint64_t nb_notified = vq->stats.nb_notified;
 
+	if (!vq->unsignalled) {
+		return;
+	}
 	virtq_notify(vq);
 	trace_hook(notify, .device = (uint16_t)device->index, .queue = (uint8_t)queue,
 		.sent = vq->stats.nb_notified != nb_notified);

@@ -299,6 +299,8 @@ int driver_raw_call(struct driver_raw *raw, uint32_t *used_len, struct driver_ti
 /* Used elements taken from the eventq since connect, dropped events included: a raw QBUF is unknown
  * to the session, so its DQBUF is dropped, but it was seen. *seen_tsc: the last one. */
 uint64_t driver_raw_events(const struct driver *drv, uint64_t *seen_tsc);
+/* The bytes of the last of them, until as many came as there are event buffers. NULL: none yet. */
+const void *driver_raw_event(const struct driver *drv);
 /* While in flight the slot is given up to the device and comes back by itself. */
 void driver_raw_release(struct driver_raw *raw);
 

@@ -184,6 +184,7 @@ take(struct driver *drv, uint16_t token, uint32_t len, struct driver_event *even
 
 	event->seen_tsc = clock_tsc();
 	drv->event_seen_tsc = event->seen_tsc;
+	drv->last_event = mem;
 	drv->nb_events_taken++;
 	if (unlikely(len < sizeof(hdr) || len > EVENT_BYTES)) {
 		drv->stats.events_bad++;

@@ -127,6 +127,7 @@ struct driver {
 	uint8_t *event_mem;
 	uint64_t event_gpa, repost_delay_tsc;
 	uint64_t nb_events_taken, event_seen_tsc;
+	const uint8_t *last_event; /* in event_mem; NULL: none yet */
 	struct held_event held[DRIVER_MAX_EVENT_BUFFERS];
 	uint32_t held_head, nb_held;
 

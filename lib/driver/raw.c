@@ -210,6 +210,12 @@ driver_raw_events(const struct driver *drv, uint64_t *seen_tsc)
 	return drv->nb_events_taken;
 }
 
+const void *
+driver_raw_event(const struct driver *drv)
+{
+	return drv->last_event;
+}
+
 void
 driver_raw_release(struct driver_raw *raw)
 {

@@ -214,7 +214,9 @@ ioctl_decode(const struct ioctl_desc *desc, struct iov_cursor *in, size_t capaci
 		clear_reserved(desc->nr, p);
 		break;
 	}
-	p->sg = *in;
+	if (desc->shape != IOCTL_SHAPE_PLAIN) {
+		p->sg = *in;
+	}
 	if (unlikely((desc->dir & IOCTL_DIR_R) && capacity < need)) {
 		return -EINVAL;
 	}

@@ -124,23 +124,22 @@ ioctl_encode(
 
 void
 ioctl_encode_dqbuf(struct virtio_media_event_dqbuf *event, uint32_t session_id,
-	const struct v4l2_buffer *buffer, const struct v4l2_plane *planes, uint32_t nb_planes)
+	struct v4l2_buffer *b, const struct v4l2_plane *planes, uint32_t nb_planes)
 {
-	struct v4l2_buffer b = *buffer;
-	bool offsets = b.memory == V4L2_MEMORY_MMAP;
-	bool multiplanar = v4l2_type_is_multiplanar(b.type);
+	bool offsets = b->memory == V4L2_MEMORY_MMAP;
+	bool multiplanar = v4l2_type_is_multiplanar(b->type);
 	uint32_t i, nb = planes != NULL && multiplanar ? MIN(nb_planes, VIDEO_MAX_PLANES) : 0;
 
-	clear_buffer(&b);
-	b.request_fd = 0;
-	b.flags &= ~(uint32_t)(V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_PREPARED);
-	b.m.userptr = offsets && !multiplanar ? buffer->m.offset : 0;
+	clear_buffer(b);
+	b->request_fd = 0;
+	b->flags &= ~(uint32_t)(V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_PREPARED);
+	b->m.userptr = offsets && !multiplanar ? b->m.offset : 0;
 	if (multiplanar) {
-		b.length = nb;
+		b->length = nb;
 	}
 	event->hdr.event = VIRTIO_MEDIA_EVT_DQBUF;
 	event->hdr.session_id = session_id;
-	event->buffer = b;
+	event->buffer = *b;
 	for (i = 0; i < nb; i++) {
 		event->planes[i] = (struct v4l2_plane){
 			.bytesused = planes[i].bytesused,

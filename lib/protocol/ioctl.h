@@ -117,13 +117,13 @@ uint32_t ioctl_encode(const struct ioctl_desc *desc, struct ioctl_payload *paylo
 
 /*
  * A DQBUF event: exactly 608 bytes in *event, which may be the guest's: each is written once and
- * none is read back (R-77, R-81). planes may be NULL: single-planar.
- * nb_planes above 8 counts as 8; length of a multi-planar buffer becomes nb_planes. Pointers,
- * file descriptors, request_fd, reserved members and unused planes are zero, the offsets of MMAP
- * buffers stay. Flags lose QUEUED and PREPARED.
+ * none is read back (R-77, R-81). *buffer becomes what the event says. planes may be NULL:
+ * single-planar. nb_planes above 8 counts as 8; length of a multi-planar buffer becomes nb_planes.
+ * Pointers, file descriptors, request_fd, reserved members and unused planes are zero, the offsets
+ * of MMAP buffers stay. Flags lose QUEUED and PREPARED.
  */
 void ioctl_encode_dqbuf(struct virtio_media_event_dqbuf *event, uint32_t session_id,
-	const struct v4l2_buffer *buffer, const struct v4l2_plane *planes, uint32_t nb_planes);
+	struct v4l2_buffer *buffer, const struct v4l2_plane *planes, uint32_t nb_planes);
 
 /* The one place where errors go to the wire: 0, or 1..133; anything odd becomes EIO. */
 uint32_t wire_status(int negative_errno);

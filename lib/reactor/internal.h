@@ -5,6 +5,7 @@
  *   reactor.c  the pass and the loop (HOT)      message.c  the inbox (HOT)
  *   idle.c     when and how to sleep            offload.c  the helper thread
  *   thread.c   create, start, stop, CPUs        trace.c    what tracers hear
+ *   slots.c    the table of pollers
  *
  * The sleep protocol (Dekker's): a sender publishes, then looks at `sleeping`; the reactor
  * publishes `sleeping`, then looks at the inbox. All four accesses are seq_cst, so at least one of
@@ -40,6 +41,16 @@ msg_queue_empty(struct msg_queue *queue)
 	return atomic_load_explicit(&queue->head, memory_order_relaxed) == NULL;
 }
 
+/* A poller in the pass. All of it that an idle pass reads lies side by side: pollers are parts of
+ * large structures, most of them at the same offset of a page, where a cache has few places. */
+struct slot {
+	struct poller *poller; /* NULL: deleted */
+	const uint16_t *word;  /* as in struct poller_rest; never NULL */
+	uint64_t due_tsc;
+	uint16_t mask, value;
+	bool until_equal;
+};
+
 struct reactor {
 	/* Touched by others. */
 	struct msg_queue inbox __cache_aligned;
@@ -47,7 +58,11 @@ struct reactor {
 
 	/* The owner's. */
 	TAILQ_HEAD(poller_list, poller) pollers __cache_aligned;
-	struct poller *next_poller; /* of the walk in progress; poller_del moves it on */
+	struct slot *slots; /* the same pollers in the same order, for the pass */
+	uint32_t nb_slots, nb_slots_max;
+	bool slots_deleted; /* some are empty */
+	bool look_at_all;   /* something else ran: nobody rests in the next pass */
+	uint64_t look_at_all_tsc;
 	TAILQ_HEAD(work_list, work) works;
 	struct work *running; /* the work being run; cancel clears it */
 	uint64_t budget_tsc;
@@ -100,6 +115,11 @@ stat_max(uint64_t *stat, uint64_t n)
 void reactor_loop(struct reactor *reactor);
 /* Calls all messages queued now. Returns how many. */
 unsigned int reactor_messages_run(struct reactor *reactor);
+/* slots.c: memory of the table; control paths. */
+void slot_add(struct reactor *reactor, struct poller *poller);
+void slot_del(struct reactor *reactor, struct poller *poller);
+void slots_compact(struct reactor *reactor);
+void slots_fini(struct reactor *reactor);
 /* Messages and offload jobs only, until there are none. */
 void reactor_finish(struct reactor *reactor);
 

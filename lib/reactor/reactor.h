@@ -64,8 +64,17 @@ struct poller_ops {
 /* Memory is the caller's, zeroed but for ops; it stays in place while added. */
 struct poller {
 	const struct poller_ops *ops;
-	TAILQ_ENTRY(poller) link; /* the reactor's */
+	TAILQ_ENTRY(poller) link; /* the reactor's, and what follows */
+	uint32_t slot;
 	bool added;
+};
+
+/* What a poller waits for. */
+struct poller_rest {
+	const uint16_t *word; /* written by others; NULL: nothing but due_tsc */
+	uint16_t mask, value;
+	bool until_equal; /* until *word & mask is value; else until it is not */
+	uint64_t due_tsc; /* or until then */
 };
 
 /* Long work in slices; first come, first served. Memory is the caller's. */
@@ -122,6 +131,14 @@ bool reactor_is_current(const struct reactor *reactor);
  * given to reactor_offload cannot be taken back. */
 void reactor_poller_add(struct reactor *reactor, struct poller *poller);
 void reactor_poller_del(struct reactor *reactor, struct poller *poller);
+/*
+ * From poll(): there is nothing to do until then. A thousand idle pollers are looked at in little
+ * more time than it takes to read their words. It holds until the next poll(), which comes all the
+ * same after messages, after work, after a sleep, and at the latest 1 ms later: only what changes
+ * without any of these has to be told.
+ */
+void reactor_poller_rest(
+	struct reactor *reactor, const struct poller *poller, const struct poller_rest *rest);
 void reactor_work_queue(struct reactor *reactor, struct work *work);
 void reactor_work_cancel(struct reactor *reactor, struct work *work);
 void reactor_offload(struct reactor *reactor, struct offload_job *job);

@@ -297,6 +297,7 @@ reactor_destroy(struct reactor *reactor)
 		return;
 	}
 	reactor_stop(reactor);
+	slots_fini(reactor);
 	close(reactor->wake_fd);
 	close(reactor->epoll_fd);
 	sem_destroy(&reactor->ready);

@@ -7,11 +7,13 @@
 #ifdef VMEDIA_PLANT_RING
 /* Planted defect for the ring fuzzer: no upper bound, the copy leaves its array. */
 #define MAX_TABLE_BYTES UINT32_MAX
+#define COPY_ALWAYS     true
 #else
-#define MAX_TABLE_BYTES (CHAIN_MAX_TABLE * sizeof(struct ring_desc))
+#define COPY_ALWAYS     false
+#define MAX_TABLE_BYTES (CHAIN_MAX_TABLE * sizeof(struct vring_desc))
 #endif
 
-/* The table may span regions; after the copy nobody can change it any more (S-1, S-4). */
+/* The table spans regions: in one piece it can be read like one that does not. */
 static int
 copy_table(struct chain_walk *walk, char *dst, uint64_t gpa, uint32_t len)
 {
@@ -24,7 +26,6 @@ copy_table(struct chain_walk *walk, char *dst, uint64_t gpa, uint32_t len)
 		if (unlikely(src == NULL)) {
 			return -EFAULT;
 		}
-		walk->chain->table = src;
 		memcpy(dst, src, here);
 		dst += here;
 		gpa += here;
@@ -33,25 +34,27 @@ copy_table(struct chain_walk *walk, char *dst, uint64_t gpa, uint32_t len)
 	return 0;
 }
 
-/* Entries are linked, and the walk takes as many steps as there are entries at most (S-3). */
+/* Each entry is read once into private memory and only then used (S-1, S-4). Entries are linked,
+ * and the walk takes as many steps as there are entries at most, so that a guest that changes the
+ * links meanwhile ends it no later (S-3). */
 static int
-add_linked(struct chain_walk *walk, const struct ring_desc *table, uint32_t nb)
+add_linked(struct chain_walk *walk, const struct vring_desc *table, uint32_t nb)
 {
 	uint32_t at = 0;
 
 	for (uint32_t steps = 0; steps < nb; steps++) {
-		const struct ring_desc *d = &table[at];
-		uint16_t flags = d->third;
+		const struct ring_desc d = ring_desc_load(&table[at]);
+		uint16_t flags = d.third;
 
 		if (unlikely(flags & VRING_DESC_F_INDIRECT)) {
 			return -EPROTO;
 		}
-		int err = chain_add(walk, d->addr, d->len, flags & VRING_DESC_F_WRITE);
+		int err = chain_add(walk, d.addr, d.len, flags & VRING_DESC_F_WRITE);
 
 		if (unlikely(err != 0) || !(flags & VRING_DESC_F_NEXT)) {
 			return err;
 		}
-		at = d->last;
+		at = d.last;
 		if (unlikely(at >= nb)) {
 			return -EINVAL;
 		}
@@ -61,15 +64,16 @@ add_linked(struct chain_walk *walk, const struct ring_desc *table, uint32_t nb)
 
 /* Entries follow each other; all flags but WRITE are reserved, INDIRECT is refused. */
 static int
-add_consecutive(struct chain_walk *walk, const struct ring_desc *table, uint32_t nb)
+add_consecutive(struct chain_walk *walk, const struct vring_desc *table, uint32_t nb)
 {
 	for (uint32_t i = 0; i < nb; i++) {
-		uint16_t flags = table[i].last;
+		const struct ring_desc d = ring_desc_load(&table[i]);
+		uint16_t flags = d.last;
 
 		if (unlikely(flags & VRING_DESC_F_INDIRECT)) {
 			return -EPROTO;
 		}
-		int err = chain_add(walk, table[i].addr, table[i].len, flags & VRING_DESC_F_WRITE);
+		int err = chain_add(walk, d.addr, d.len, flags & VRING_DESC_F_WRITE);
 
 		if (unlikely(err != 0)) {
 			return err;
@@ -78,24 +82,42 @@ add_consecutive(struct chain_walk *walk, const struct ring_desc *table, uint32_t
 	return 0;
 }
 
+static int
+add_table(struct chain_walk *walk, const struct vring_desc *table, uint32_t nb)
+{
+	return walk->vq->packed ? add_consecutive(walk, table, nb) : add_linked(walk, table, nb);
+}
+
+/* In more than one piece, or not where two loads read an entry. */
+static int
+add_scattered_table(struct chain_walk *walk, uint64_t gpa, uint32_t len)
+{
+	_Alignas(16) struct vring_desc table[CHAIN_MAX_TABLE];
+	int err = copy_table(walk, (char *)table, gpa, len);
+
+	return err != 0 ? err : add_table(walk, table, len / sizeof(table[0]));
+}
+
 int
 chain_add_table(struct chain_walk *walk, uint64_t gpa, uint32_t len)
 {
-	struct ring_desc table[CHAIN_MAX_TABLE];
 	struct virtq *vq = walk->vq;
+	uint64_t here = len;
+	const void *table;
 
 	if (unlikely(!vq->indirect)) {
 		return -EPROTO;
 	}
-	if (unlikely(len == 0 || len % sizeof(table[0]) != 0 || len > MAX_TABLE_BYTES)) {
+	if (unlikely(len == 0 || len % sizeof(struct vring_desc) != 0 || len > MAX_TABLE_BYTES)) {
 		return -EINVAL;
 	}
-	int err = copy_table(walk, (char *)table, gpa, len);
-
-	if (unlikely(err != 0)) {
-		return err;
+	table = guest_mem_translate(vq->mem, &vq->mem_hint, gpa, &here);
+	if (unlikely(table == NULL)) {
+		return -EFAULT;
 	}
-	uint32_t nb = len / sizeof(table[0]);
-
-	return vq->packed ? add_consecutive(walk, table, nb) : add_linked(walk, table, nb);
+	walk->chain->table = table;
+	if (unlikely(COPY_ALWAYS || here < len || (uintptr_t)table % sizeof(uint64_t) != 0)) {
+		return add_scattered_table(walk, gpa, len);
+	}
+	return add_table(walk, table, len / sizeof(struct vring_desc));
 }

@@ -71,6 +71,17 @@ chain_predict(const struct virtq_chain *last)
 	}
 }
 
+/* What the last chain of the slot had there was asked for by chain_predict, if anybody has to. */
+static inline void
+chain_piece(struct iovec *iov, void *addr, uint64_t len, bool writable)
+{
+	if (unlikely(iov->iov_base != addr || iov->iov_len != len)) {
+		iov->iov_base = addr;
+		iov->iov_len = len;
+		chain_prefetch(addr, len, writable);
+	}
+}
+
 /* Translates len bytes at gpa into pieces of the half that grows. -EFAULT, -E2BIG. */
 static inline int
 chain_map(struct chain_walk *walk, uint64_t gpa, uint32_t len, uint16_t *nb_half)
@@ -89,9 +100,7 @@ chain_map(struct chain_walk *walk, uint64_t gpa, uint32_t len, uint16_t *nb_half
 		if (unlikely(nb_iov == VIRTQ_CHAIN_MAX_IOV)) {
 			return -E2BIG;
 		}
-		chain->iov[nb_iov].iov_base = addr;
-		chain->iov[nb_iov].iov_len = here;
-		chain_prefetch(addr, here, nb_half == &chain->nb_writable);
+		chain_piece(&chain->iov[nb_iov], addr, here, nb_half == &chain->nb_writable);
 		nb_iov++;
 		(*nb_half)++;
 		gpa += here;

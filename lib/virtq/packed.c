@@ -130,13 +130,14 @@ walk_chain(struct virtq *vq, struct virtq_chain *chain, uint16_t flags)
 }
 
 unsigned int
-virtq_packed_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb)
+virtq_packed_pop(
+	struct virtq *vq, struct virtq_chain **chains, unsigned int nb, enum chain_habit habit)
 {
 	const struct vring_packed_desc *ring = vq->desc;
 	unsigned int nb_popped = 0;
 	uint16_t flags;
 
-	if (nb > 0 && look(vq, &flags)) {
+	if (habit == CHAIN_RETURNS && nb > 0 && look(vq, &flags)) {
 		chain_predict(chains[0]);
 	}
 	for (unsigned int todo = nb; todo > 0 && look(vq, &flags); todo--) {
@@ -174,6 +175,19 @@ virtq_packed_has_work(const struct virtq *vq)
 	uint16_t flags;
 
 	return look(vq, &flags);
+}
+
+struct virtq_look
+virtq_packed_look(const struct virtq *vq)
+{
+	const struct vring_packed_desc *ring = vq->desc;
+
+	return (struct virtq_look){
+		.word = &ring[vq->avail_idx].flags,
+		.mask = PACKED_AVAIL | PACKED_USED,
+		.value = vq->avail_wrap ? PACKED_AVAIL : PACKED_USED,
+		.until_equal = true,
+	};
 }
 
 uint16_t

@@ -75,11 +75,20 @@ int virtq_packed_start(struct virtq *vq, const struct virtq_config *config);
 uint16_t virtq_packed_base(const struct virtq *vq);
 uint16_t virtq_packed_used_base(const struct virtq *vq);
 
-unsigned int virtq_split_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);
-unsigned int virtq_packed_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);
+/* Where a driver's next chain lies. */
+enum chain_habit {
+	CHAIN_RETURNS, /* most often where the last one was that had its slot */
+	CHAIN_ROTATES  /* elsewhere */
+};
+unsigned int virtq_split_pop(
+	struct virtq *vq, struct virtq_chain **chains, unsigned int nb, enum chain_habit habit);
+unsigned int virtq_packed_pop(
+	struct virtq *vq, struct virtq_chain **chains, unsigned int nb, enum chain_habit habit);
 
 bool virtq_split_has_work(const struct virtq *vq);
 bool virtq_packed_has_work(const struct virtq *vq);
+struct virtq_look virtq_split_look(const struct virtq *vq);
+struct virtq_look virtq_packed_look(const struct virtq *vq);
 uint16_t virtq_split_nb_available(const struct virtq *vq, uint16_t max);
 uint16_t virtq_packed_nb_available(const struct virtq *vq, uint16_t max);
 

@@ -97,7 +97,8 @@ load_head(const struct virtq *vq, uint16_t idx)
 }
 
 unsigned int
-virtq_split_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb)
+virtq_split_pop(
+	struct virtq *vq, struct virtq_chain **chains, unsigned int nb, enum chain_habit habit)
 {
 	const struct vring_desc *table = vq->desc;
 	unsigned int todo = look(vq, nb);
@@ -107,8 +108,10 @@ virtq_split_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned in
 	if (todo == 0) {
 		return 0;
 	}
-	__builtin_prefetch(&table[chains[0]->id & (vq->size - 1)]);
-	chain_predict(chains[0]);
+	if (habit == CHAIN_RETURNS) {
+		__builtin_prefetch(&table[chains[0]->id & (vq->size - 1)]);
+		chain_predict(chains[0]);
+	}
 	head = load_head(vq, vq->avail_idx);
 	while (todo > 0) {
 		struct virtq_chain *chain = chains[nb_popped];
@@ -158,6 +161,14 @@ virtq_split_has_work(const struct virtq *vq)
 
 	return vq->avail_shadow != vq->avail_idx ||
 	       __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE) != vq->avail_idx;
+}
+
+struct virtq_look
+virtq_split_look(const struct virtq *vq)
+{
+	const struct vring_avail *avail = vq->driver;
+
+	return (struct virtq_look){.word = &avail->idx, .mask = UINT16_MAX, .value = vq->avail_idx};
 }
 
 uint16_t

@@ -84,12 +84,26 @@ virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb)
 		return 0;
 	}
 	nb = MIN(nb, VIRTQ_BURST);
-	nb = vq->packed ? virtq_packed_pop_burst(vq, chains, nb)
-	                : virtq_split_pop_burst(vq, chains, nb);
+	nb = vq->packed ? virtq_packed_pop(vq, chains, nb, CHAIN_RETURNS)
+	                : virtq_split_pop(vq, chains, nb, CHAIN_RETURNS);
 	if (nb > 0) {
 		ring_count(&vq->stats.nb_chains, nb);
 	}
 	return nb;
+}
+
+bool
+virtq_pop(struct virtq *vq, struct virtq_chain *chain)
+{
+	unsigned int nb;
+
+	if (!usable(vq)) {
+		return false;
+	}
+	nb = vq->packed ? virtq_packed_pop(vq, &chain, 1, CHAIN_ROTATES)
+	                : virtq_split_pop(vq, &chain, 1, CHAIN_ROTATES);
+	ring_count(&vq->stats.nb_chains, nb);
+	return nb > 0;
 }
 
 void
@@ -121,6 +135,15 @@ virtq_has_work(const struct virtq *vq)
 		return false;
 	}
 	return vq->packed ? virtq_packed_has_work(vq) : virtq_split_has_work(vq);
+}
+
+struct virtq_look
+virtq_look(const struct virtq *vq)
+{
+	if (!usable(vq)) {
+		return (struct virtq_look){.word = NULL};
+	}
+	return vq->packed ? virtq_packed_look(vq) : virtq_split_look(vq);
 }
 
 uint16_t
@@ -162,18 +185,12 @@ virtq_flush(struct virtq *vq)
 	vq->unsignalled = true;
 }
 
-void
-virtq_notify(struct virtq *vq)
+static void
+ring_bell(struct virtq *vq)
 {
 	const uint64_t one = 1;
 
-	if (!vq->unsignalled || !usable(vq)) {
-		return;
-	}
 	vq->unsignalled = false;
-	/* Used index before suppression field, as the driver does it the other way round (R-128).
-	 */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!(vq->packed ? virtq_packed_call_wanted(vq) : virtq_split_call_wanted(vq))) {
 		ring_count(&vq->stats.nb_suppressed, 1);
 		return;
@@ -182,6 +199,40 @@ virtq_notify(struct virtq *vq)
 	if (vq->callfd >= 0 && write(vq->callfd, &one, sizeof(one)) == sizeof(one)) {
 		ring_count(&vq->stats.nb_notified, 1);
 	}
+}
+
+static bool
+is_unsignalled(const struct virtq *vq)
+{
+	return vq->unsignalled && usable(vq);
+}
+
+void
+virtq_notify_all(struct virtq *vqs, unsigned int nb)
+{
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < nb; i++) {
+		any |= is_unsignalled(&vqs[i]);
+	}
+	if (!any) {
+		return;
+	}
+	/* Used index before suppression field, as the driver does it the other way round (R-128).
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (i = 0; i < nb; i++) {
+		if (is_unsignalled(&vqs[i])) {
+			ring_bell(&vqs[i]);
+		}
+	}
+}
+
+void
+virtq_notify(struct virtq *vq)
+{
+	virtq_notify_all(vq, 1);
 }
 
 static void

@@ -146,6 +146,12 @@ void virtq_give_up(struct virtq *vq, enum virtq_broken why);
 unsigned int virtq_pop_burst(struct virtq *vq, struct virtq_chain **chains, unsigned int nb);
 
 /*
+ * The same for one chain of a queue whose buffers go round, so that the last one says nothing about
+ * the next: virtq_prefetch_next() asked for what it can.
+ */
+bool virtq_pop(struct virtq *vq, struct virtq_chain *chain);
+
+/*
  * Asks for the first `bytes` of the next chain's first buffer, to be written without waiting for
  * them when it is taken. Nothing is taken, and nothing that is read counts later. Chains that are
  * not there, indirect or outside of guest memory are left alone.
@@ -154,6 +160,14 @@ void virtq_prefetch_next(struct virtq *vq, uint32_t bytes);
 
 /* True when a chain is available. Reads the ring, takes nothing. */
 bool virtq_has_work(const struct virtq *vq);
+
+/* What the driver changes when the ring is empty and it makes a chain available. */
+struct virtq_look {
+	const uint16_t *word; /* in guest memory; NULL: the ring is stopped or broken */
+	uint16_t mask, value;
+	bool until_equal; /* a chain is there once *word & mask is value; else once it is not */
+};
+struct virtq_look virtq_look(const struct virtq *vq);
 
 /* How many chains are available, counted up to max; packed: descriptors, as a chain's length is not
  * known before it is taken. Reads the ring, takes nothing. */
@@ -168,6 +182,9 @@ void virtq_flush(struct virtq *vq);
 
 /* At most one eventfd write for what was flushed since the last call, none when suppressed. */
 void virtq_notify(struct virtq *vq);
+/* The same for an array of queues, with one fence: it waits until the driver's CPU has given up the
+ * lines just written, 60 ns and more. */
+void virtq_notify_all(struct virtq *vqs, unsigned int nb);
 
 /*
  * Asks the driver to kick; call before sleeping. Returns true when chains are available all the

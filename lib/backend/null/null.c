@@ -176,7 +176,6 @@ frame(struct null_session *s, uint32_t role)
 		return false;
 	}
 	b = take(q);
-	b->timestamp_ns = clock_monotonic_ns();
 	for (uint32_t i = 0; role != ROLE_OUTPUT && i < b->nb_planes; i++) {
 		b->planes[i].bytesused = vmedia_format(b->session, b->type)->sizeimage[i];
 	}

@@ -67,7 +67,7 @@ struct vmedia_buffer {
 	uint32_t flags; /* V4L2_BUF_FLAG_ERROR, _LAST, _KEYFRAME …, for the next DQBUF event */
 	uint32_t field; /* V4L2_FIELD_* */
 	uint32_t sequence;
-	uint64_t timestamp_ns; /* capture: CLOCK_MONOTONIC; m2m: copied from the output buffer */
+	uint64_t timestamp_ns; /* CLOCK_MONOTONIC, 0: at vmedia_buffer_done; m2m: of the output */
 	struct v4l2_timecode timecode;
 	struct vmedia_plane planes[VIDEO_MAX_PLANES];
 };

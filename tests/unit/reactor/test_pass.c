@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <criterion/criterion.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/util.h"
 #include "base/compiler.h"
 #include "reactor/reactor.h"
 
@@ -112,6 +115,179 @@ Test(reactor_pass, lets_a_poller_delete_itself_the_next_and_the_previous)
 	cr_expect_eq(p[3].nb_polls, 2);
 	cr_expect_not(p[0].poller.added);
 	cr_expect(p[3].poller.added);
+}
+
+/* Rests until `word` is, or is not, `rest.value`. */
+struct sleeper {
+	struct poller poller;
+	struct reactor *reactor;
+	struct poller_rest rest;
+	uint16_t word;
+	_Atomic unsigned int nb_polls;
+};
+
+static unsigned int
+sleeper_poll(struct poller *poller, uint64_t now_tsc)
+{
+	struct sleeper *s = container_of(poller, struct sleeper, poller);
+
+	atomic_fetch_add(&s->nb_polls, 1);
+	reactor_poller_rest(s->reactor, poller, &s->rest);
+	return 0;
+}
+
+static const struct poller_ops sleeper_ops = {.poll = sleeper_poll};
+
+static void
+add_sleeper(void *arg)
+{
+	struct sleeper *s = arg;
+
+	reactor_poller_add(s->reactor, &s->poller);
+}
+
+static unsigned int
+polls_within(struct sleeper *s, uint64_t ns)
+{
+	unsigned int before = atomic_load(&s->nb_polls);
+	uint64_t end = clock_monotonic_ns() + ns;
+
+	while (clock_monotonic_ns() < end) {
+	}
+	return atomic_load(&s->nb_polls) - before;
+}
+
+static void
+start_sleeper(struct sleeper *s)
+{
+	s->poller.ops = &sleeper_ops;
+	s->reactor = reactor;
+	cr_assert_eq(reactor_start(reactor), 0);
+	reactor_call(reactor, add_sleeper, s);
+}
+
+/* A pass takes 20 ns or so: one that does not rest is polled a million times in 20 ms, one that
+ * rests once a ms and after each message. */
+#define WATCH_NS (20 * NSEC_PER_MSEC)
+#define MANY     1000
+#define FEW      100
+
+/* In one of many tries: the machine may be busy. */
+static bool
+is_polled_often(struct sleeper *s)
+{
+	for (unsigned int i = 0; i < 200; i++) {
+		if (polls_within(s, WATCH_NS) > MANY) {
+			return true;
+		}
+	}
+	return false;
+}
+
+Test(reactor_pass, rests_until_a_word_changes)
+{
+	struct sleeper s = {
+		.rest = {.word = &s.word, .mask = 0xff, .value = 7, .due_tsc = UINT64_MAX}};
+
+	s.word = 0x0107;
+	start_sleeper(&s);
+	cr_expect_lt(polls_within(&s, WATCH_NS), FEW, "while it is the same");
+	__atomic_store_n(&s.word, 0x0207, __ATOMIC_RELAXED);
+	cr_expect_lt(polls_within(&s, WATCH_NS), FEW, "bits outside of the mask");
+	__atomic_store_n(&s.word, 0x0208, __ATOMIC_RELAXED);
+	cr_expect(is_polled_often(&s), "not the same any more");
+	reactor_stop(reactor);
+}
+
+Test(reactor_pass, rests_until_a_word_has_a_value)
+{
+	struct sleeper s = {.rest = {.word = &s.word,
+				    .mask = 0xff,
+				    .value = 7,
+				    .until_equal = true,
+				    .due_tsc = UINT64_MAX}};
+
+	start_sleeper(&s);
+	cr_expect_lt(polls_within(&s, WATCH_NS), FEW, "another value");
+	__atomic_store_n(&s.word, 0x0107, __ATOMIC_RELAXED);
+	cr_expect(is_polled_often(&s), "the value");
+	reactor_stop(reactor);
+}
+
+Test(reactor_pass, rests_until_it_is_due)
+{
+	struct sleeper s = {.rest = {.word = NULL}};
+
+	s.rest.due_tsc = clock_tsc() + clock_ns_to_tsc(2 * WATCH_NS);
+	start_sleeper(&s);
+	cr_expect_lt(polls_within(&s, WATCH_NS), FEW, "before");
+	while (clock_tsc() < s.rest.due_tsc) {
+	}
+	cr_expect(is_polled_often(&s), "after");
+	reactor_stop(reactor);
+}
+
+static void
+nothing(void *unused)
+{
+}
+
+Test(reactor_pass, wakes_resting_pollers_after_messages_and_now_and_then)
+{
+	struct sleeper s = {.rest = {.word = NULL, .due_tsc = UINT64_MAX}};
+	unsigned int before, nb = 0;
+
+	start_sleeper(&s);
+	before = atomic_load(&s.nb_polls);
+	for (unsigned int i = 0; i < 1000 && atomic_load(&s.nb_polls) == before; i++) {
+		polls_within(&s, 3 * NSEC_PER_MSEC);
+	}
+	cr_expect_gt(atomic_load(&s.nb_polls), before, "each ms");
+	for (unsigned int i = 0; i < 1000; i++) {
+		before = atomic_load(&s.nb_polls);
+		reactor_call(reactor, nothing, NULL);
+		reactor_call(reactor, nothing, NULL); /* the pass of the first is over */
+		nb += atomic_load(&s.nb_polls) > before;
+	}
+	cr_expect_eq(nb, 1000, "polled after %u of 1000 messages", nb);
+	reactor_stop(reactor);
+}
+
+/* The memory of its word may be gone once it does not rest. */
+Test(reactor_pass, looks_at_no_word_of_a_deleted_poller)
+{
+	struct sleeper s = {.poller.ops = &sleeper_ops,
+		.reactor = reactor,
+		.rest = {.word = (const uint16_t *)(uintptr_t)8, .due_tsc = UINT64_MAX}};
+
+	reactor_poller_add(reactor, &s.poller);
+	reactor_pass(reactor);
+	cr_assert_eq(atomic_load(&s.nb_polls), 1);
+	reactor_poller_del(reactor, &s.poller);
+	cr_assert_eq(reactor_start(reactor), 0);
+	reactor_call(reactor, nothing, NULL);
+	cr_expect_eq(polls_within(&s, WATCH_NS), 0);
+	reactor_stop(reactor);
+}
+
+Test(reactor_pass, polls_a_thousand_pollers_and_those_left_of_them)
+{
+	struct probe *p = calloc(1000, sizeof(*p));
+
+	for (int i = 0; i < 1000; i++) {
+		p[i].poller.ops = &probe_ops;
+		reactor_poller_add(reactor, &p[i].poller);
+	}
+	reactor_pass(reactor);
+	for (int i = 0; i < 1000; i += 2) {
+		reactor_poller_del(reactor, &p[i].poller);
+	}
+	reactor_pass(reactor);
+	reactor_pass(reactor);
+	for (int i = 0; i < 1000; i++) {
+		cr_assert_eq(p[i].nb_polls, i % 2 == 0 ? 1 : 3, "poller %d", i);
+	}
+	free(p);
 }
 
 Test(reactor_pass, lets_a_poller_add_another)

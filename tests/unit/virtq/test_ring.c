@@ -49,6 +49,33 @@ BOTH(seventy_thousand_chains_come_back_once_each_and_in_order)
 	teardown(f);
 }
 
+static bool
+look_finds_a_chain(const struct fixture *f)
+{
+	struct virtq_look look = virtq_look(&f->vq);
+
+	cr_assert_not_null(look.word);
+	return ((*look.word & look.mask) == look.value) == look.until_equal;
+}
+
+/* More than one lap of either ring, and of the split ring's index. */
+BOTH(what_to_look_at_changes_with_the_next_chain_and_not_before)
+{
+	struct fixture *f = setup_plain(packed);
+
+	for (unsigned int i = 0; i < 70000; i++) {
+		cr_assert_not(look_finds_a_chain(f), "after %u chains", i);
+		int id = send_number(f, i);
+
+		cr_assert(look_finds_a_chain(f), "chain %u", i);
+		cr_assert_eq(echo(f), 1);
+		expect_number(f, id, i);
+	}
+	virtq_stop(&f->vq);
+	cr_expect_null(virtq_look(&f->vq).word, "a stopped ring is not looked at");
+	teardown(f);
+}
+
 /* sizes that are no power of two, chains of two slots across the wrap. */
 Test(virtq, packed_ring_of_any_size_wraps)
 {

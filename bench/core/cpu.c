@@ -55,6 +55,17 @@ cpu_pair_default(struct cpu_pair *pair)
 }
 
 int
+cpu_last(void)
+{
+	int last = 0;
+
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		last = may_run_on(cpu) ? cpu : last;
+	}
+	return last;
+}
+
+int
 cpu_pin(int cpu)
 {
 	cpu_set_t set;

@@ -17,6 +17,9 @@ int cpu_pair_parse(const char *text, struct cpu_pair *pair);
 /* The first two CPUs this process may run on. -ENODEV when there is only one. */
 int cpu_pair_default(struct cpu_pair *pair);
 
+/* The last CPU this process may run on. */
+int cpu_last(void);
+
 /* Keeps the calling thread on one CPU. Negative errno. */
 int cpu_pin(int cpu);
 /* Lets it run on all it may. */

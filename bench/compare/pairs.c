@@ -8,7 +8,7 @@
 
 const double compare_percents[COMPARE_NB_PERCENTILES] = {50, 90, 99};
 
-static struct hist ticks[COMPARE_NB_SIDES][NB_SHAPES], ignored;
+static struct hist ticks[COMPARE_NB_SIDES][COMPARE_NB_SHAPES], ignored;
 
 static int
 measure(struct compare *c, enum compare_side side)
@@ -23,10 +23,10 @@ measure(struct compare *c, enum compare_side side)
 		ret = subject_ask_g_ctrl(s, c->o.samples, &to[SHAPE_G_CTRL]);
 	}
 	if (ret == 0) {
-		ret = subject_ask_qbuf(s, WARM_UP, &ignored, &ignored);
+		ret = subject_ask_qbuf(s, WARM_UP, &ignored, &ignored, NULL);
 	}
 	if (ret == 0) {
-		ret = subject_ask_qbuf(s, c->o.samples, &to[SHAPE_QBUF], &to[SHAPE_DQBUF]);
+		ret = subject_ask_qbuf(s, c->o.samples, &to[SHAPE_QBUF], &to[SHAPE_DQBUF], NULL);
 	}
 	stopped = target_stop(&c->targets[side]);
 	return ret != 0 ? ret : stopped;
@@ -51,8 +51,8 @@ compare_pair(struct compare *c)
 	static const enum compare_side order[] = {COMPARE_A, COMPARE_B, COMPARE_B, COMPARE_A};
 	int ret = 0;
 
-	for (unsigned int i = 0; i < COMPARE_NB_SIDES * NB_SHAPES; i++) {
-		hist_reset(&ticks[i / NB_SHAPES][i % NB_SHAPES]);
+	for (unsigned int i = 0; i < COMPARE_NB_SIDES * COMPARE_NB_SHAPES; i++) {
+		hist_reset(&ticks[i / COMPARE_NB_SHAPES][i % COMPARE_NB_SHAPES]);
 	}
 	for (unsigned int i = 0; i < 4 && ret == 0; i++) {
 		ret = measure(c, order[i]);

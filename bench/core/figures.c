@@ -56,9 +56,15 @@ figures_print(FILE *out, const char *label, const struct figures *f)
 }
 
 double
+figures_ratio_of(const struct figures *a, const struct figures *b, enum figures_percentile which)
+{
+	return a->ns[which] > 0 && b->ns[which] > 0 ? a->ns[which] / b->ns[which] : 0;
+}
+
+double
 figures_ratio(const struct figures *a, const struct figures *b)
 {
-	return a->ns[0] > 0 && b->ns[0] > 0 ? a->ns[0] / b->ns[0] : 0;
+	return figures_ratio_of(a, b, FIGURES_P50);
 }
 
 #ifdef HAVE_JSONC

@@ -16,6 +16,12 @@
 extern const double figures_percents[FIGURES_NB];   /* 50, 90, 99, 99.9, 99.99 */
 extern const char *const figures_names[FIGURES_NB]; /* "p50" ... */
 
+enum figures_percentile {
+	FIGURES_P50,
+	FIGURES_P90,
+	FIGURES_P99
+};
+
 struct figures {
 	uint64_t count;
 	double ns[FIGURES_NB]; /* negative: too few samples */
@@ -29,8 +35,10 @@ void figures_take(struct figures *f, const struct hist *ticks);
 void figures_print_heading(FILE *out, const char *label);
 void figures_print(FILE *out, const char *label, const struct figures *f);
 
-/* p50 of a / p50 of b; 0 when either is unknown. */
+/* p50 of a / p50 of b, or the same of another of the five; 0 when either is unknown. */
 double figures_ratio(const struct figures *a, const struct figures *b);
+double figures_ratio_of(
+	const struct figures *a, const struct figures *b, enum figures_percentile which);
 
 #ifdef HAVE_JSONC
 struct json_object;

@@ -7,27 +7,52 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "core/cpu.h"
 #include "echo/partner.h"
 #include "linux/virtio_media.h"
 
-/* One look at each ring. */
-static void
-serve_all(struct partner *p, bool events)
+static inline void
+send_event(struct partner *p, unsigned int ring, bool stamped)
 {
-	for (unsigned int i = 0; i < p->nb_rings; i++) {
-		if (echo_serve(&p->commands[i]) && events && !echo_event(&p->events[i], p->event)) {
-			fprintf(stderr, "echo: the driver posted no event buffer\n");
-			abort();
+	if (stamped) {
+		partner_stamp(p->event, (uint32_t)clock_tsc());
+	}
+	if (unlikely(!echo_event(&p->events[ring], p->event))) {
+		fprintf(stderr, "echo: the driver posted no event buffer\n");
+		abort();
+	}
+}
+
+/* One look at each ring after the other. */
+static inline void
+serve(struct partner *p, bool events, bool stamped)
+{
+	while (likely(!__atomic_load_n(&p->rest, __ATOMIC_ACQUIRE))) {
+		for (unsigned int i = 0; i < p->nb_rings; i++) {
+			if (echo_serve(&p->commands[i]) && events) {
+				send_event(p, i, stamped);
+			}
 		}
 	}
 }
 
 static void
-serve(struct partner *p, bool events)
+work(struct partner *p)
 {
-	while (likely(!__atomic_load_n(&p->rest, __ATOMIC_ACQUIRE))) {
-		serve_all(p, events);
+	switch (p->job) {
+	case PARTNER_FLOOR:
+		floor_answer(&p->floor);
+		break;
+	case PARTNER_COMMANDS:
+		serve(p, false, false);
+		break;
+	case PARTNER_COMMANDS_AND_EVENTS:
+		serve(p, true, false);
+		break;
+	default:
+		serve(p, true, true);
+		break;
 	}
 }
 
@@ -50,11 +75,7 @@ partner_main(void *arg)
 		if (p->job == PARTNER_QUIT) {
 			return NULL;
 		}
-		if (p->job == PARTNER_FLOOR) {
-			floor_answer(&p->floor);
-		} else {
-			serve(p, p->job == PARTNER_COMMANDS_AND_EVENTS);
-		}
+		work(p);
 		sem_post(&p->resting);
 	}
 }

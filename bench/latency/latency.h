@@ -43,6 +43,7 @@ enum shape {
 	SHAPE_G_CTRL, /* chain published -> used element seen */
 	SHAPE_QBUF,   /* the same */
 	SHAPE_DQBUF,  /* QBUF published -> DQBUF event of its buffer seen */
+	SHAPE_DONE,   /* its frame done, as the event says -> DQBUF event seen */
 	NB_SHAPES
 };
 
@@ -80,9 +81,13 @@ int subject_echo(struct subject *s, struct partner *p, const struct latency_opti
 	const struct subject *like);
 void subject_end(struct subject *s);
 
-/* `nb` round trips in TSC ticks; dqbuf may be NULL for SHAPE_G_CTRL. 0 or negative errno. */
+/* `nb` round trips in TSC ticks. done: NULL when the events do not say when their frame was done. 0
+ * or negative errno. */
 int subject_ask_g_ctrl(struct subject *s, uint64_t nb, struct hist *ticks);
-int subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct hist *dqbuf);
+int subject_ask_qbuf(
+	struct subject *s, uint64_t nb, struct hist *qbuf, struct hist *dqbuf, struct hist *done);
+/* By a QBUF: whether they say it. */
+int subject_learn(struct subject *s, bool *stamped);
 
 /* ---- mapping.c: MMAP and MUNMAP of a buffer that is mapped already. */
 struct mapping {
@@ -100,6 +105,7 @@ int mapping_ask(struct mapping *m, uint64_t nb, struct hist *mmap, struct hist *
 struct run {
 	struct figures floor, figures[NB_SIDES][NB_SHAPES], mappings[NB_MAPPINGS];
 	double ratio[NB_SHAPES];     /* p50 device / p50 echo; 0: unknown */
+	double ratio99[NB_SHAPES];   /* the same of p99 */
 	double paired[NB_SHAPES];    /* median over the slices of the same ratio within one slice:
 	                              * also right when the CPUs moved in the middle of a run */
 	double floor_min, floor_max; /* p50 of the slices, ns */
@@ -118,8 +124,8 @@ struct latency {
 	struct target target;
 	struct partner partner;
 	struct subject echo, device;
-	struct mapping mapping; /* of the device */
-	bool has_device;
+	struct mapping mapping;         /* of the device */
+	bool has_device, device_stamps; /* its events say when their frame was done */
 	unsigned int nb_runs;
 	struct run runs[LATENCY_MAX_RUNS];
 };
@@ -128,8 +134,8 @@ int run_measure(struct latency *l, struct run *run);
 
 /* ---- report.c, report_json.c */
 void report_run(const struct latency *l, unsigned int index);
-/* Median over the runs of p50 by p50; 0: unknown. */
-double report_median(const struct latency *l, enum shape shape);
+/* Median over the runs of p50 by p50, or of p99 by p99; 0: unknown. */
+double report_median(const struct latency *l, enum shape shape, enum figures_percentile which);
 /* The same of p50 of MMAP or MUNMAP by p50 of G_CTRL. */
 double report_median_mapping(const struct latency *l, enum mapping_kind kind);
 void report_end(const struct latency *l);

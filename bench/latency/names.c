@@ -4,7 +4,7 @@
 
 #include "latency/latency.h"
 
-const char *const shape_names[NB_SHAPES] = {"G_CTRL", "QBUF", "DQBUF"};
+const char *const shape_names[NB_SHAPES] = {"G_CTRL", "QBUF", "DQBUF", "done"};
 const char *const side_names[NB_SIDES] = {"echo", "device"};
 const char *const mapping_names[NB_MAPPINGS] = {"MMAP", "MUNMAP"};
 

@@ -3,18 +3,37 @@
 
 #include "latency/latency.h"
 
+static bool
+is_asked(const struct latency *l, enum shape shape)
+{
+	return l->has_device && (shape != SHAPE_DONE || l->device_stamps);
+}
+
 static void
 print_shape(const struct latency *l, const struct run *run, enum shape shape)
 {
 	char label[32];
 
 	for (unsigned int side = 0; side < NB_SIDES; side++) {
-		if (side == SIDE_DEVICE && !l->has_device) {
+		if (side == SIDE_DEVICE && !is_asked(l, shape)) {
 			continue;
 		}
 		snprintf(label, sizeof(label), "%s %s", shape_names[shape], side_names[side]);
 		figures_print(stdout, label, &run->figures[side][shape]);
 	}
+}
+
+static void
+print_ratios(const struct latency *l, const char *what, const double ratios[NB_SHAPES])
+{
+	printf("  %s:", what);
+	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
+		if (is_asked(l, shape)) {
+			printf("%s %s %.2f", shape > 0 ? "," : "", shape_names[shape],
+				ratios[shape]);
+		}
+	}
+	printf("\n");
 }
 
 void
@@ -35,13 +54,11 @@ report_run(const struct latency *l, unsigned int index)
 		figures_print(stdout, label, &run->mappings[i]);
 	}
 	if (l->has_device) {
-		printf("  p50 device / echo: G_CTRL %.2f, QBUF %.2f, DQBUF %.2f; "
-		       "p50 device / floor: G_CTRL %.1f\n",
-			run->ratio[SHAPE_G_CTRL], run->ratio[SHAPE_QBUF], run->ratio[SHAPE_DQBUF],
+		print_ratios(l, "p50 device / echo", run->ratio);
+		print_ratios(l, "the same, median of the slices", run->paired);
+		print_ratios(l, "p99 device / echo", run->ratio99);
+		printf("  p50 device / floor: G_CTRL %.1f\n",
 			figures_ratio(&run->figures[SIDE_DEVICE][SHAPE_G_CTRL], &run->floor));
-		printf("  the same, median of the slices: G_CTRL %.2f, QBUF %.2f, DQBUF %.2f\n",
-			run->paired[SHAPE_G_CTRL], run->paired[SHAPE_QBUF],
-			run->paired[SHAPE_DQBUF]);
 		printf("  device asked for %.0f ms; thread %s on CPU %d; kicks %llu\n",
 			run->device_ms, run->reactor, run->reactor_cpu,
 			(unsigned long long)run->kicks);
@@ -53,18 +70,36 @@ report_run(const struct latency *l, unsigned int index)
 	fflush(stdout);
 }
 
+static double
+ratio_of(const struct run *run, enum shape shape, enum figures_percentile which)
+{
+	return which == FIGURES_P99 ? run->ratio99[shape] : run->ratio[shape];
+}
+
 double
-report_median(const struct latency *l, enum shape shape)
+report_median(const struct latency *l, enum shape shape, enum figures_percentile which)
 {
 	double ratios[LATENCY_MAX_RUNS];
 	unsigned int nb = 0;
 
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
-		if (l->runs[i].ratio[shape] > 0) {
-			ratios[nb++] = l->runs[i].ratio[shape];
+		double ratio = ratio_of(&l->runs[i], shape, which);
+
+		if (ratio > 0) {
+			ratios[nb++] = ratio;
 		}
 	}
 	return median_of(ratios, nb);
+}
+
+static void
+print_all(const struct latency *l, enum shape shape, enum figures_percentile which)
+{
+	printf("  %-6s %s device / echo:", shape_names[shape], figures_names[which]);
+	for (unsigned int i = 0; i < l->nb_runs; i++) {
+		printf(" %.2f%s", ratio_of(&l->runs[i], shape, which), l->runs[i].moved ? "*" : "");
+	}
+	printf("  median %.2f\n", report_median(l, shape, which));
 }
 
 static double
@@ -105,12 +140,11 @@ report_end(const struct latency *l)
 	}
 	printf("all %u runs, %u noisy, %s rings, %s descriptors\n", l->nb_runs, nb_noisy,
 		l->o.packed ? "packed" : "split", l->o.direct ? "direct" : "indirect");
-	for (unsigned int shape = 0; l->has_device && shape < NB_SHAPES; shape++) {
-		printf("  %-6s p50 device / echo:", shape_names[shape]);
-		for (unsigned int i = 0; i < l->nb_runs; i++) {
-			printf(" %.2f%s", l->runs[i].ratio[shape], l->runs[i].moved ? "*" : "");
+	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
+		if (is_asked(l, shape)) {
+			print_all(l, shape, FIGURES_P50);
+			print_all(l, shape, FIGURES_P99);
 		}
-		printf("  median %.2f\n", report_median(l, shape));
 	}
 	for (unsigned int i = 0; l->has_device && i < NB_MAPPINGS; i++) {
 		print_mapping_ratios(l, i);

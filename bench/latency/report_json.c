@@ -19,11 +19,12 @@ shape_json(const struct latency *l, const struct run *run, enum shape shape)
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "echo", figures_json(&run->figures[SIDE_ECHO][shape]));
-	if (l->has_device) {
+	if (l->has_device && (shape != SHAPE_DONE || l->device_stamps)) {
 		json_object_object_add(
 			o, "device", figures_json(&run->figures[SIDE_DEVICE][shape]));
 		add_number(o, "p50_device_to_echo", run->ratio[shape]);
 		add_number(o, "p50_device_to_echo_paired", run->paired[shape]);
+		add_number(o, "p99_device_to_echo", run->ratio99[shape]);
 	}
 	return o;
 }
@@ -73,7 +74,7 @@ report_json(const struct latency *l)
 	}
 	json_object_object_add(top, "runs", runs);
 	for (unsigned int shape = 0; l->has_device && shape < NB_SHAPES; shape++) {
-		add_number(medians, shape_names[shape], report_median(l, shape));
+		add_number(medians, shape_names[shape], report_median(l, shape, FIGURES_P50));
 	}
 	json_object_object_add(top, "median_p50_device_to_echo", medians);
 	medians = json_object_new_object();

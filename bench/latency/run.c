@@ -38,6 +38,40 @@ measure_floor(struct latency *l, struct run *run, uint64_t nb)
 	hist_merge(&floor_ticks, &slice_floor_ticks);
 }
 
+/* QBUF and its event; done: NULL, or where their times since done go. */
+static int
+ask_qbuf(struct subject *s, struct hist *to, uint64_t nb, struct hist *done)
+{
+	int ret = subject_ask_qbuf(s, WARM_UP, &ignored, &ignored, NULL);
+
+	if (ret == 0) {
+		ret = subject_ask_qbuf(s, nb, &to[SHAPE_QBUF], &to[SHAPE_DQBUF], done);
+	}
+	return ret;
+}
+
+static int
+ask_g_ctrl(struct subject *s, struct hist *to, uint64_t nb)
+{
+	int ret = subject_ask_g_ctrl(s, WARM_UP, &ignored);
+
+	return ret != 0 ? ret : subject_ask_g_ctrl(s, nb, &to[SHAPE_G_CTRL]);
+}
+
+/* Reading the TSC for a stamp would make the echo of a QBUF slower: stamped events are on their
+ * own. */
+static int
+ask_stamped(struct latency *l, uint64_t nb)
+{
+	int ret = subject_ask_qbuf(&l->echo, WARM_UP, &ignored, &ignored, NULL);
+
+	if (ret == 0) {
+		ret = subject_ask_qbuf(
+			&l->echo, nb, &ignored, &ignored, &slice_ticks[SIDE_ECHO][SHAPE_DONE]);
+	}
+	return ret;
+}
+
 static int
 measure_echo(struct latency *l, uint64_t nb)
 {
@@ -45,17 +79,16 @@ measure_echo(struct latency *l, uint64_t nb)
 	int ret;
 
 	partner_work(&l->partner, PARTNER_COMMANDS);
-	ret = subject_ask_g_ctrl(&l->echo, WARM_UP, &ignored);
-	if (ret == 0) {
-		ret = subject_ask_g_ctrl(&l->echo, nb, &to[SHAPE_G_CTRL]);
-	}
+	ret = ask_g_ctrl(&l->echo, to, nb);
 	partner_rest(&l->partner);
 	partner_work(&l->partner, PARTNER_COMMANDS_AND_EVENTS);
 	if (ret == 0) {
-		ret = subject_ask_qbuf(&l->echo, WARM_UP, &ignored, &ignored);
+		ret = ask_qbuf(&l->echo, to, nb, NULL);
 	}
+	partner_rest(&l->partner);
+	partner_work(&l->partner, PARTNER_STAMPED_EVENTS);
 	if (ret == 0) {
-		ret = subject_ask_qbuf(&l->echo, nb, &to[SHAPE_QBUF], &to[SHAPE_DQBUF]);
+		ret = ask_stamped(l, nb);
 	}
 	partner_rest(&l->partner);
 	return ret;
@@ -70,15 +103,9 @@ measure_device(struct latency *l, struct run *run, uint64_t nb)
 
 	target_continue(&l->target);
 	begin_ns = clock_monotonic_ns();
-	ret = subject_ask_g_ctrl(&l->device, WARM_UP, &ignored);
+	ret = ask_g_ctrl(&l->device, to, nb);
 	if (ret == 0) {
-		ret = subject_ask_g_ctrl(&l->device, nb, &to[SHAPE_G_CTRL]);
-	}
-	if (ret == 0) {
-		ret = subject_ask_qbuf(&l->device, WARM_UP, &ignored, &ignored);
-	}
-	if (ret == 0) {
-		ret = subject_ask_qbuf(&l->device, nb, &to[SHAPE_QBUF], &to[SHAPE_DQBUF]);
+		ret = ask_qbuf(&l->device, to, nb, l->device_stamps ? &to[SHAPE_DONE] : NULL);
 	}
 	if (ret == 0) {
 		ret = mapping_ask(&l->mapping, WARM_UP, &ignored, &ignored);
@@ -213,6 +240,8 @@ run_measure(struct latency *l, struct run *run)
 		run->paired[shape] = median_of(slice_ratios[shape], l->o.slices);
 		run->ratio[shape] = figures_ratio(
 			&run->figures[SIDE_DEVICE][shape], &run->figures[SIDE_ECHO][shape]);
+		run->ratio99[shape] = figures_ratio_of(&run->figures[SIDE_DEVICE][shape],
+			&run->figures[SIDE_ECHO][shape], FIGURES_P99);
 	}
 	if (l->has_device && run->reactor_cpu != l->o.cpus.device) {
 		fprintf(stderr, "the busiest thread of the device, %s, runs on CPU %d, not %d\n",

@@ -202,7 +202,8 @@ wait_event(const struct subject *s, uint64_t nb_seen, uint64_t *seen_tsc)
 }
 
 int
-subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct hist *dqbuf)
+subject_ask_qbuf(
+	struct subject *s, uint64_t nb, struct hist *qbuf, struct hist *dqbuf, struct hist *done)
 {
 	struct driver_timing timing;
 	uint64_t seen_tsc, nb_seen;
@@ -216,6 +217,23 @@ subject_ask_qbuf(struct subject *s, uint64_t nb, struct hist *qbuf, struct hist 
 		}
 		hist_record(qbuf, timing.seen_tsc - timing.submit_tsc);
 		hist_record(dqbuf, seen_tsc - timing.submit_tsc);
+		if (done != NULL && ret == 0) {
+			uint32_t done_tsc = partner_read_stamp(driver_raw_event(s->drv));
+
+			hist_record(done, (uint32_t)seen_tsc - done_tsc);
+		}
 	}
+	return ret;
+}
+
+int
+subject_learn(struct subject *s, bool *stamped)
+{
+	static struct hist ignored;
+	const struct virtio_media_event_dqbuf *event;
+	int ret = subject_ask_qbuf(s, 1, &ignored, &ignored, NULL);
+
+	event = driver_raw_event(s->drv);
+	*stamped = ret == 0 && (event->buffer.flags & V4L2_BUF_FLAG_TIMECODE) != 0;
 	return ret;
 }

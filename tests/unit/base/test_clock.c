@@ -37,20 +37,18 @@ Test(clock, the_tsc_goes_forward)
 
 Test(clock, the_time_of_a_tick_is_that_of_the_monotonic_clock)
 {
-	uint64_t last = 0, end = clock_monotonic_ns() + 20 * NSEC_PER_MSEC;
-	unsigned int nb_near = 0, nb = 0;
+	unsigned int nb_near = 0, nb = 200000;
+	uint64_t last = 0;
 
-	while (clock_monotonic_ns() < end) {
+	for (unsigned int i = 0; i < nb; i++) {
 		uint64_t before = clock_monotonic_ns();
 		uint64_t ns = clock_monotonic_at(clock_tsc());
 		uint64_t after = clock_monotonic_ns();
 
 		cr_assert_geq(ns, last);
 		last = ns;
-		nb++;
 		nb_near += ns + NSEC_PER_USEC >= before && ns <= after + NSEC_PER_USEC;
 	}
 	/* Whoever was preempted while it looked at both clocks is off by that for a ms. */
-	cr_assert_gt(nb, 100);
 	cr_expect_geq(nb_near, nb / 2, "%u of %u within 1 us", nb_near, nb);
 }

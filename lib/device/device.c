@@ -80,6 +80,10 @@ create_backend(struct vmedia_device *device, const struct device_config *config)
 		return err;
 	}
 	device->backend = config->backend; /* from here on: destroy it, too */
+	err = node_check(device->name, device->backend, &device->node);
+	if (err != 0) {
+		return err;
+	}
 	ioctl_handlers_init(device);
 	return 0;
 }

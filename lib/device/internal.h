@@ -13,6 +13,7 @@
  *   ioctl.c        HOT: decode → backend or core handler → encode
  *   ioctl_*.c      the core's handlers by family: buffers, reqbufs, format, ctrl, event, input
  *   session.c      the session table
+ *   node.c         refuses, at the start, nodes that no guest could register
  *   pages.c        buffers in the guest's own memory
  *   mapping.c      MMAP, MUNMAP, the window
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
@@ -480,6 +481,11 @@ void event_drain_check(struct vmedia_device *device);
 /* Defaults and the given options into the backend's private memory. -EINVAL: told in the log. */
 int device_options_store(const char *name, const struct vmedia_backend_ops *backend,
 	const struct device_option *options, uint32_t nb_options, void *priv);
+
+/* ---- node.c */
+/* -EINVAL: no guest could register it; told in the log. */
+int node_check(
+	const char *name, const struct vmedia_backend_ops *backend, const struct vmedia_node *node);
 
 /* ---- trace.c: what hot files call only while request->traced, or with the event enabled */
 void device_trace_dequeued(

@@ -113,7 +113,8 @@ struct vmedia_ctrl_desc {
 	const char *const *menu; /* MENU: maximum + 1 names, NULL for a hole */
 };
 
-/* What the node is; filled by create, constant afterwards. */
+/* What the node is; filled by create, constant afterwards. The device refuses to start with one
+ * that no guest could register, and says why. */
 struct vmedia_node {
 	uint32_t device_caps; /* V4L2_CAP_*: VIDEO_CAPTURE, VIDEO_OUTPUT or VIDEO_M2M, and STREAMING
 	                       */

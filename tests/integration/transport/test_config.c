@@ -25,6 +25,13 @@ tear_down(void)
 
 TestSuite(gateway_config, .init = set_up, .fini = tear_down, .timeout = 30);
 
+/* INDIRECT_DESC, EVENT_IDX, VERSION_1, RING_PACKED, and the bit of vhost-user itself. */
+Test(gateway_config, features_are_exactly_the_four_of_the_rings)
+{
+	cr_assert_eq(fe_get_u64(&bed.fe, 1),
+		1ull << 28 | 1ull << 29 | 1ull << 32 | 1ull << 34 | 1ull << 30);
+}
+
 static void
 read_config(uint32_t offset, uint32_t size, bool with_bytes)
 {

@@ -89,6 +89,34 @@ Test(device_framing, without_room_for_a_header_nothing_is_executed)
 	h_destroy(h);
 }
 
+Test(device_framing, without_room_for_a_header_ioctls_and_munmap_do_nothing)
+{
+	struct h *h = h_create(NULL);
+	struct {
+		struct virtio_media_cmd_ioctl cmd;
+		struct v4l2_control c;
+	} set = {.cmd = {.hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL,
+			 .session_id = h_open(h),
+			 .code = _IOC_NR(VIDIOC_S_CTRL)},
+		.c = {H_CTRL, 17}};
+	struct virtio_media_cmd_munmap unmap = {.hdr.cmd = VIRTIO_MEDIA_CMD_MUNMAP};
+	uint64_t addr;
+	uint32_t room;
+
+	cr_assert_eq(h_reqbufs(h, set.cmd.session_id, 1), 1);
+	cr_assert_eq(h_mmap(h, set.cmd.session_id, 0, 1, &addr), 0);
+	unmap.driver_addr = addr;
+	for (room = 0; room < 8; room++) {
+		send_bytes(h, &set, sizeof(set), room);
+		cr_assert_eq(reply.len, 0);
+		send_bytes(h, &unmap, sizeof(unmap), room);
+		cr_assert_eq(reply.len, 0);
+	}
+	cr_assert_eq(h->device->ctrl_values[0], 128);
+	cr_assert_eq(shm_map_nb_windows(h->device->map), 1);
+	h_destroy(h);
+}
+
 Test(device_framing, surplus_input_and_reserved_fields_are_ignored)
 {
 	struct h *h = h_create(NULL);

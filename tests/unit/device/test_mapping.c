@@ -54,12 +54,64 @@ Test(device_mapping, only_the_offset_of_a_plane_of_this_session_maps)
 
 	cr_assert_eq(h_mmap(h, s, 0, 1, &addr), -EINVAL);
 	cr_assert_eq(h_reqbufs(h, s, 1), 1);
+	cr_assert_eq(h_mmap(h, s, offset_of(h, s, 0) + 1, 1, &addr), -EINVAL);
+	cr_assert_eq(h_mmap(h, s, offset_of(h, s, 0) + H_SIZE - 1, 1, &addr), -EINVAL);
 	cr_assert_eq(h_mmap(h, s, offset_of(h, s, 0) + 4096, 1, &addr), -EINVAL);
 	cr_assert_eq(h_mmap(h, s, offset_of(h, s, 0) + SHM_GRANULE_BYTES, 1, &addr), -EINVAL);
 	cr_assert_eq(h_mmap(h, s, UINT32_MAX, 1, &addr), -EINVAL);
 	cr_assert_eq(h_mmap(h, s, offset_of(h, s, 0), 2, &addr), -EINVAL);
 	cr_assert_eq(h_mmap(h, s, offset_of(h, s, 0), 0x80000001, &addr), -EINVAL);
 	cr_assert_eq(loopback_window_requests(h->transport), 0);
+	h_destroy(h);
+}
+
+Test(device_mapping, the_answer_tells_the_exact_length)
+{
+	struct h *h = h_create(NULL);
+	uint32_t s = h_open(h);
+	struct virtio_media_cmd_mmap cmd = {
+		.hdr.cmd = VIRTIO_MEDIA_CMD_MMAP, .session_id = s, .flags = 1};
+	static struct h_reply reply;
+
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	cmd.offset = offset_of(h, s, 1);
+	cr_assert_eq(h_cmd(h, &cmd, sizeof(cmd), sizeof(reply.mmap), &reply), 0);
+	cr_assert_eq(reply.len, sizeof(reply.mmap));
+	cr_assert_eq(reply.mmap.driver_addr, cmd.offset);
+	cr_assert_eq(reply.mmap.len, H_SIZE);
+	h_destroy(h);
+}
+
+static bool
+says_mapped(struct h *h, uint32_t session)
+{
+	struct v4l2_buffer b = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+
+	cr_assert_eq(h_ioctl(h, session, _IOC_NR(VIDIOC_QUERYBUF), &b, sizeof(b), sizeof(b)), 0);
+	return (b.flags & V4L2_BUF_FLAG_MAPPED) != 0;
+}
+
+/* Twice, so that what is not given back shows against the quota. */
+Test(device_mapping, as_many_munmaps_as_mmaps_in_either_mode_end_a_window)
+{
+	struct h *h = h_create(&(struct h_config){.max_windows = 3});
+	uint32_t s = h_open(h), offset, round, i;
+	uint64_t addr;
+
+	cr_assert_eq(h_reqbufs(h, s, 1), 1);
+	offset = offset_of(h, s, 0);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 3; i++) {
+			cr_assert_eq(h_mmap(h, s, offset, i & 1, &addr), 0, "round %u", round);
+			cr_assert_eq(addr, offset);
+		}
+		for (i = 0; i < 3; i++) {
+			cr_assert(says_mapped(h, s));
+			cr_assert_eq(h_munmap(h, addr), 0);
+		}
+		cr_assert_not(says_mapped(h, s));
+		cr_assert_eq(h_munmap(h, addr), -EINVAL);
+	}
 	h_destroy(h);
 }
 

@@ -315,6 +315,18 @@ Test(ioctl_event, the_initial_event_is_there_when_subscribe_is_answered)
 	teardown();
 }
 
+Test(ioctl_event, the_quota_of_subscriptions_is_enomem)
+{
+	setup();
+	h->device->quota.max_subscriptions = 2;
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_EOS, 0, 0), 0);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_SOURCE_CHANGE, 0, 0), 0);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_CTRL, H_CTRL, 0), -ENOMEM);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_EOS, 0, 0), 0, "which it has already");
+	cr_assert_eq(h->device->counters.nb_quota, 1);
+	teardown();
+}
+
 Test(ioctl_event, unsubscribed_events_do_not_come_and_slots_return)
 {
 	struct v4l2_event_subscription sub = {.type = V4L2_EVENT_CTRL, .id = H_CTRL};

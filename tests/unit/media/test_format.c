@@ -206,6 +206,7 @@ Test(format, enumerations_end_with_einval_and_name_every_format)
 {
 	struct v4l2_fmtdesc e = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
 	struct v4l2_frmsizeenum size = {0};
+	struct vmedia_node shorter = node;
 
 	for (e.index = 0; format_enum(&node, &e) == 0; e.index++) {
 		cr_assert_eq(e.pixelformat, descs[e.index].fourcc);
@@ -218,6 +219,8 @@ Test(format, enumerations_end_with_einval_and_name_every_format)
 		size.index = 0;
 	}
 	cr_assert_eq(e.index, ARRAY_SIZE(descs));
+	shorter.nb_formats = e.index = 1; /* there is a good one behind the end */
+	cr_assert_eq(format_enum(&shorter, &e), -EINVAL);
 	size.pixel_format = V4L2_PIX_FMT_YUYV;
 	cr_assert_eq(format_enum_sizes(&node, &size), -EINVAL);
 }

@@ -26,6 +26,7 @@ tear_down(void)
 TestSuite(gateway_config, .init = set_up, .fini = tear_down, .timeout = 30);
 
 /* INDIRECT_DESC, EVENT_IDX, VERSION_1, RING_PACKED, and the bit of vhost-user itself. */
+/* proves: R-3 R-4 R-18 */
 Test(gateway_config, features_are_exactly_the_four_of_the_rings)
 {
 	cr_assert_eq(fe_get_u64(&bed.fe, 1),
@@ -55,6 +56,7 @@ read_config(uint32_t offset, uint32_t size, bool with_bytes)
 	}
 }
 
+/* proves: R-5 S-17 B13 */
 Test(gateway_config, D_every_size_and_offset_is_answered_with_zeros_beyond_the_end)
 {
 	const uint32_t sizes[] = {1, 2, 4, 8, 40, 41, 60, 256, 4084};
@@ -68,6 +70,7 @@ Test(gateway_config, D_every_size_and_offset_is_answered_with_zeros_beyond_the_e
 	}
 }
 
+/* proves: R-6 */
 Test(gateway_config, D_writing_config_is_refused_and_the_connection_lives)
 {
 	uint32_t set[4] = {0, 4, 0, 0x12345678};
@@ -78,6 +81,7 @@ Test(gateway_config, D_writing_config_is_refused_and_the_connection_lives)
 	read_config(0, 40, true);
 }
 
+/* proves: R-85 S-22 */
 Test(gateway_config, C6_shmem_config_comes_whole_in_one_write)
 {
 	char reply[12 + 2056 + 1];
@@ -94,6 +98,7 @@ assert_refused(uint32_t request, const void *payload, uint32_t size, int fd)
 	cr_assert_neq(fe_reply_u64(&bed.fe, request), 0, "request %u", request);
 }
 
+/* proves: B7 */
 Test(gateway_config, B10_unknown_requests_are_refused_with_need_reply_and_ignored_without)
 {
 	const uint32_t unknown[] = {34, 39, 45, 99, 1004, 0, 0xffffffff};
@@ -107,6 +112,7 @@ Test(gateway_config, B10_unknown_requests_are_refused_with_need_reply_and_ignore
 	cr_assert_eq(fe_get_u64(&bed.fe, 17), 2, "nothing in between, and the connection lives");
 }
 
+/* proves: R-2 */
 Test(gateway_config, E_queues_beyond_the_second_are_refused)
 {
 	uint32_t state[2] = {7, 1};
@@ -122,6 +128,7 @@ Test(gateway_config, E_queues_beyond_the_second_are_refused)
 	cr_assert_eq(fe_get_u64(&bed.fe, 17), 2);
 }
 
+/* proves: S-22 B44 */
 Test(gateway_config, E_bad_queue_sizes_and_missing_fds_are_refused)
 {
 	uint32_t none[2] = {0, 0}, odd[2] = {0, 3}, large[2] = {0, 65535};
@@ -150,6 +157,7 @@ assert_closed(const uint32_t *header)
 	fe_disconnect(&fe);
 }
 
+/* proves: S-22 */
 Test(gateway_config, E_malformed_headers_close_the_connection_and_the_next_one_is_served)
 {
 	const uint32_t huge[] = {1, 1, 0xffffffff}, large[] = {1, 1, 4097}, reply[] = {1, 5, 0},

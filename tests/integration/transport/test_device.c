@@ -460,6 +460,7 @@ pauses(const struct sequence *sequence)
 	end();
 }
 
+/* proves: B45 */
 Test(device, B1_stream_goes_on_after_qemus_pause, .timeout = 30)
 {
 	pauses(&qemu);
@@ -511,6 +512,7 @@ count_fds(void)
 	return nb;
 }
 
+/* proves: R-13 B23 */
 Test(device, B8_reboots_leave_nothing, .timeout = 100)
 {
 	unsigned int nb_fds = 0;
@@ -562,6 +564,7 @@ Test(device, A14_call_fds_change_while_frames_flow, .timeout = 30)
 	end();
 }
 
+/* proves: B27 B43 B46 */
 Test(device, C2_memory_is_plugged_and_unplugged_while_frames_flow, .timeout = 30)
 {
 	int fd;

@@ -98,6 +98,7 @@ Test(frontends, A8_crosvm_of_2026_starts_sleeps_wakes_and_resets)
 	assert_maps();
 }
 
+/* proves: R-10 */
 Test(frontends, A8_queues_of_32768_and_of_2_run)
 {
 	const uint32_t sizes[] = {32768, 2};
@@ -176,6 +177,7 @@ Test(frontends, A9_history_is_offered_only_where_legacy_is_wanted)
 	fe_play(&bed.fe, FE_SCRIPT(1, 15));
 }
 
+/* proves: R-94 */
 Test(frontends, A9_without_any_of_them_there_is_no_window)
 {
 	crosvm_acks(TRANSPORT_COMPAT_LEGACY, OFFER_LEGACY, 0, 0);

@@ -66,6 +66,7 @@ Test(gateway_life, B1_pause_returns_the_bases_and_continues_without_a_reset)
 	cr_assert_eq(bed.dev.configs[0].avail_base, 1000);
 }
 
+/* proves: R-13 B23 */
 Test(gateway_life, B2_guest_reset_is_told_from_a_pause)
 {
 	uint32_t bases[2];
@@ -79,6 +80,7 @@ Test(gateway_life, B2_guest_reset_is_told_from_a_pause)
 	cr_assert_eq(bed.dev.configs[0].avail_base, 0);
 }
 
+/* proves: R-13 B45 */
 Test(gateway_life, B9_pause_at_a_wrapped_index_is_not_mistaken_for_a_reset)
 {
 	uint32_t bases[2];
@@ -148,6 +150,7 @@ set_fd(uint32_t request, int fd)
 	return fe_reply_u64(&bed.fe, request);
 }
 
+/* proves: S-16 */
 Test(gateway_life, E_no_fd_of_a_front_end_can_hold_up_a_reactor)
 {
 	int fd = eventfd(0, EFD_CLOEXEC);
@@ -167,6 +170,7 @@ Test(gateway_life, E_no_fd_of_a_front_end_can_hold_up_a_reactor)
 	close(pipe_fds[1]);
 }
 
+/* proves: S-20 */
 Test(gateway_life, B5_slow_device_delays_the_answer_but_not_another_device)
 {
 	struct transport_config config = {.name = "cam1", .listen_fd = -1, .arena_fd = -1};
@@ -192,6 +196,7 @@ Test(gateway_life, B5_slow_device_delays_the_answer_but_not_another_device)
 	fake_device_fini(&other_dev);
 }
 
+/* proves: R-13 B24 */
 Test(gateway_life, disconnect_takes_memory_and_rings_and_resets)
 {
 	start(zero_bases);
@@ -201,6 +206,7 @@ Test(gateway_life, disconnect_takes_memory_and_rings_and_resets)
 	cr_assert_eq(bed.dev.nb_resets, 2);
 }
 
+/* proves: B24 */
 Test(gateway_life, second_front_end_waits_for_the_first_to_go)
 {
 	struct fe second = {.fd = -1, .channel = -1};
@@ -273,6 +279,7 @@ let_settle(void)
 	fe_disconnect(&fe);
 }
 
+/* proves: S-14 B24 B25 */
 Test(gateway_life, B8_thousand_reconnects_leak_no_fd_and_no_mapping)
 {
 	unsigned int nb_fds, nb_maps;

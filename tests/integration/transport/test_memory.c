@@ -55,6 +55,7 @@ Test(gateway_memory, C2_our_own_arena_in_the_table_is_acknowledged_and_changes_n
 	cr_assert_eq(bed.dev.nb_quiesces, nb_quiesces, "the data plane was not stopped");
 }
 
+/* proves: S-21 B27 B43 */
 Test(gateway_memory, C2_another_region_restarts_the_rings_on_the_new_table)
 {
 	int extra = memfd_create("extra", MFD_CLOEXEC);
@@ -107,6 +108,7 @@ send_table(uint32_t nb, uint32_t nb_fds, uint64_t gpa_step, int fd)
 	return fe_reply_u64(&bed.fe, 5);
 }
 
+/* proves: S-22 */
 Test(gateway_memory, E_bad_tables_are_refused_and_a_good_one_works_afterwards)
 {
 	int fd = bed.fe.mem_fds[0];
@@ -139,6 +141,7 @@ Test(gateway_memory, E_a_table_that_is_refused_stops_running_rings)
 }
 
 /* The gateway looks at used indices, and librte_vhost at whole rings if it knew where they are. */
+/* proves: S-22 */
 Test(gateway_memory, memory_that_is_cut_marks_its_device_and_the_next_front_end_is_served)
 {
 	cr_assert_eq(fault_start(), 0);

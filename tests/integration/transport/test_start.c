@@ -112,6 +112,7 @@ Test(gateway_start, A15_glued_messages_are_answered_in_order)
 	cr_assert_eq(fe_reply_u64(&bed.fe, 15), FE_OFFER);
 }
 
+/* proves: R-14 S-2 S-5 S-22 */
 Test(gateway_start, E_ring_addresses_outside_memory_are_refused_and_the_connection_lives)
 {
 	uint64_t addr[5] = {0, 0x1000, 0x2000, 0x3000, 0};
@@ -195,6 +196,7 @@ Test(gateway_start, A6_rings_run_without_driver_ok)
 	start_with_status(8);
 }
 
+/* proves: R-10 */
 Test(gateway_start, A7_status_0_at_a_pause_resets_nothing)
 {
 	bed.fe.queue_size = 128;
@@ -210,6 +212,7 @@ Test(gateway_start, A7_status_0_at_a_pause_resets_nothing)
 	cr_assert_eq(bed.dev.configs[0].avail_base, 77);
 }
 
+/* proves: R-12 B44 */
 Test(gateway_start, A14_without_set_features_rings_wait_for_enable_all_the_same)
 {
 	fe_qemu_realize(&bed.fe);
@@ -242,6 +245,7 @@ Test(gateway_start, A14_rings_may_run_before_there_is_a_channel)
 	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), 0);
 }
 
+/* proves: B7 B44 */
 Test(gateway_start, A14_kick_and_call_may_be_missing)
 {
 	fe_qemu_realize(&bed.fe);

@@ -50,6 +50,7 @@ Test(gateway_window, C4_whole_arena_is_mapped_by_one_exact_message)
 	cr_assert(fe_silent(bed.fe.channel, 20));
 }
 
+/* proves: R-96 */
 Test(gateway_window, C1_refusals_of_every_style_are_an_error)
 {
 	struct transport_status status;
@@ -109,6 +110,7 @@ Test(gateway_window, B7_channel_is_silent_while_stopped_and_speaks_after_the_sta
 	cr_assert_eq(fake_device_wait_window(&bed.dev, 2), 0);
 }
 
+/* proves: R-96 S-20 */
 Test(gateway_window, C1_silent_front_end_costs_a_second_and_a_half_and_no_message)
 {
 	struct timespec before, after;

@@ -98,6 +98,7 @@ poll_at(uint64_t tsc)
 	return h->device->backend->poll(h->device, tsc);
 }
 
+/* proves: R-68 R-74 */
 Test(null, a_fast_camera_returns_every_buffer_once_in_order_and_full)
 {
 	struct v4l2_buffer b;
@@ -165,6 +166,7 @@ Test(null, the_sequence_begins_anew_at_streamon)
 	teardown();
 }
 
+/* proves: B18 B35 */
 Test(null, a_display_keeps_bytesused_and_stamps_the_frame)
 {
 	struct v4l2_buffer b = {.type = OUTPUT, .memory = V4L2_MEMORY_MMAP, .bytesused = 1234};

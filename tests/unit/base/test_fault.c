@@ -57,6 +57,7 @@ set_up(void)
 
 TestSuite(fault, .init = set_up, .timeout = 20);
 
+/* proves: S-12 S-22 */
 Test(fault, a_page_that_is_gone_reads_zero_and_marks_its_owner_alone)
 {
 	struct shared cut_one, other;

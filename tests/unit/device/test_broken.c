@@ -71,6 +71,7 @@ check_ring(unsigned int queue, const char *name)
 	h_destroy(h);
 }
 
+/* proves: R-14 B48 */
 Test(device_broken, a_commandq_is_named_and_told_once)
 {
 	check_ring(0, "commandq");
@@ -133,6 +134,7 @@ check_lost(enum device_lost lost, const char *whose)
 	h_destroy(h);
 }
 
+/* proves: S-22 */
 Test(device_broken, lost_guest_memory_ends_the_connection_once)
 {
 	check_lost(DEVICE_LOST_GUEST, "front-end");

@@ -57,17 +57,20 @@ Test(device, a_session_streams_over_split_rings)
 	everything_once(NULL);
 }
 
+/* proves: R-4 R-16 */
 Test(device, a_session_streams_over_packed_rings)
 {
 	everything_once(&(struct h_config){.packed = true, .event_idx = true});
 }
 
+/* proves: R-20 */
 Test(device, commands_in_one_byte_descriptors_do_the_same)
 {
 	everything_once(&(struct h_config){.cut = H_CUT_BYTES});
 	everything_once(&(struct h_config){.cut = H_CUT_BYTES, .packed = true});
 }
 
+/* proves: R-20 */
 Test(device, commands_cut_at_random_do_the_same)
 {
 	for (unsigned int seed = 1; seed <= 8; seed++) {

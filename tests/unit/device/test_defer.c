@@ -44,6 +44,7 @@ Test(device_defer, a_deferred_command_is_answered_by_its_owner)
 	h_destroy(h);
 }
 
+/* proves: R-32 S-20 */
 Test(device_defer, at_the_deadline_the_answer_is_eio_and_the_slot_stays_taken)
 {
 	struct h *h = h_create(&(struct h_config){.deadline_ms = 20});
@@ -68,6 +69,7 @@ Test(device_defer, at_the_deadline_the_answer_is_eio_and_the_slot_stays_taken)
 	h_destroy(h);
 }
 
+/* proves: R-33 */
 Test(device_defer, later_commands_of_the_session_wait_and_others_do_not)
 {
 	struct h *h = h_create(NULL);
@@ -90,6 +92,7 @@ Test(device_defer, later_commands_of_the_session_wait_and_others_do_not)
 	h_destroy(h);
 }
 
+/* proves: R-32 S-20 */
 Test(device_defer, a_command_that_waited_past_the_deadline_is_not_carried_out)
 {
 	struct h *h = h_create(&(struct h_config){.deadline_ms = 20});
@@ -109,6 +112,7 @@ Test(device_defer, a_command_that_waited_past_the_deadline_is_not_carried_out)
 	h_destroy(h);
 }
 
+/* proves: S-9 B7 */
 Test(device_defer, close_waits_for_the_job_and_a_late_job_keeps_the_memory)
 {
 	struct h *h = h_create(&(struct h_config){.deadline_ms = 20});
@@ -207,6 +211,7 @@ quiet(void *arg)
 	*(bool *)arg = true;
 }
 
+/* proves: S-21 */
 Test(device_defer, quiescence_waits_for_what_holds_guest_memory)
 {
 	struct h *h = h_create(NULL);
@@ -270,6 +275,7 @@ Test(device_defer, a_reset_forgets_deferred_commands)
 	h_destroy(h);
 }
 
+/* proves: R-43 */
 Test(device_defer, commands_sent_after_a_waiting_close_find_no_session)
 {
 	struct h *h = h_create(NULL);

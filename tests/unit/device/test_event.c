@@ -76,6 +76,7 @@ check_32_on_16(const struct h_config *config)
 	h_destroy(h);
 }
 
+/* proves: R-68 R-77 R-78 R-80 B14 B16 B17 */
 Test(device_event, thirty_two_buffers_pass_through_sixteen_descriptors)
 {
 	check_32_on_16(NULL);
@@ -83,6 +84,7 @@ Test(device_event, thirty_two_buffers_pass_through_sixteen_descriptors)
 	check_32_on_16(&(struct h_config){.packed = true, .event_idx = true});
 }
 
+/* proves: R-80 B14 */
 Test(device_event, without_descriptors_buffers_wait_and_none_is_lost)
 {
 	struct h *h = h_create(NULL);
@@ -120,6 +122,7 @@ check_too_small(const struct h_config *config)
 	h_destroy(h);
 }
 
+/* proves: R-19 R-78 R-80 B15 */
 Test(device_event, a_descriptor_too_small_comes_back_empty_and_the_event_stays)
 {
 	check_too_small(NULL);
@@ -148,6 +151,7 @@ check_pieces(const uint32_t *pieces, unsigned int nb)
 	h_destroy(h);
 }
 
+/* proves: R-77 R-81 S-17 B12 */
 Test(device_event, the_shape_of_the_descriptors_makes_no_difference)
 {
 	check_pieces((const uint32_t[]){H_EVENT_SIZE}, 1);
@@ -157,6 +161,7 @@ Test(device_event, the_shape_of_the_descriptors_makes_no_difference)
 	check_pieces((const uint32_t[]){H_EVENT_SIZE - 1, 1}, 2);
 }
 
+/* proves: R-80 S-15 B17 B19 */
 Test(device_event, rubbish_on_the_eventq_does_not_hold_up_commands)
 {
 	struct h *h = h_create(NULL);
@@ -201,12 +206,14 @@ check_initial(const struct h_config *config)
 	h_destroy(h);
 }
 
+/* proves: R-77 */
 Test(device_event, the_initial_event_is_there_with_the_answer)
 {
 	check_initial(NULL);
 	check_initial(&(struct h_config){.packed = true});
 }
 
+/* proves: R-75 R-77 R-82 */
 Test(device_event, only_subscribers_get_events)
 {
 	struct h *h = h_create(NULL);
@@ -223,6 +230,7 @@ Test(device_event, only_subscribers_get_events)
 	h_destroy(h);
 }
 
+/* proves: R-80 */
 Test(device_event, waiting_events_of_one_subscription_become_one)
 {
 	struct h *h = h_create(NULL);
@@ -249,6 +257,7 @@ expect_buffer(struct h *h, uint32_t index)
 }
 
 /* Another order, of kinds or of buffers, shows: the event is not in the middle. */
+/* proves: R-79 */
 Test(device_event, events_of_all_kinds_keep_their_order)
 {
 	struct h *h = h_create(NULL);
@@ -268,6 +277,7 @@ Test(device_event, events_of_all_kinds_keep_their_order)
 	h_destroy(h);
 }
 
+/* proves: R-68 R-69 B5 */
 Test(device_event, streamoff_withdraws_what_is_not_published)
 {
 	struct h *h = h_create(NULL);
@@ -285,6 +295,7 @@ Test(device_event, streamoff_withdraws_what_is_not_published)
 	h_destroy(h);
 }
 
+/* proves: R-41 */
 Test(device_event, nothing_of_a_session_comes_after_its_close)
 {
 	struct h *h = h_create(NULL);
@@ -305,6 +316,7 @@ Test(device_event, nothing_of_a_session_comes_after_its_close)
 	h_destroy(h);
 }
 
+/* proves: R-75 */
 Test(device_event, unsubscribing_withdraws_the_event)
 {
 	struct h *h = h_create(NULL);
@@ -318,6 +330,7 @@ Test(device_event, unsubscribing_withdraws_the_event)
 	h_destroy(h);
 }
 
+/* proves: R-68 */
 Test(device_event, a_buffer_that_is_not_queued_is_never_done)
 {
 	struct h *h = h_create(NULL);
@@ -358,12 +371,14 @@ check_drain(const struct h_config *config)
 	h_destroy(h);
 }
 
+/* proves: R-69 */
 Test(device_event, streamoff_waits_until_the_driver_took_the_events)
 {
 	check_drain(&(struct h_config){.drain_ms = 4000});
 	check_drain(&(struct h_config){.drain_ms = 4000, .packed = true});
 }
 
+/* proves: R-32 S-20 */
 Test(device_event, a_driver_that_does_not_repost_waits_no_longer_than_drain_ms)
 {
 	struct h *h = h_create(&(struct h_config){.drain_ms = 30});

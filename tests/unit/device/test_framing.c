@@ -47,6 +47,7 @@ check_short(const struct h_config *config)
 	h_destroy(h);
 }
 
+/* proves: R-29 S-23 */
 Test(device_framing, a_short_readable_part_is_refused_and_does_nothing)
 {
 	unsigned int i;
@@ -56,6 +57,7 @@ Test(device_framing, a_short_readable_part_is_refused_and_does_nothing)
 	}
 }
 
+/* proves: R-30 S-19 */
 Test(device_framing, an_unknown_command_is_enotty)
 {
 	struct h *h = h_create(NULL);
@@ -70,6 +72,7 @@ Test(device_framing, an_unknown_command_is_enotty)
 	h_destroy(h);
 }
 
+/* proves: R-28 R-37 */
 Test(device_framing, without_room_for_a_header_nothing_is_executed)
 {
 	struct h *h = h_create(NULL);
@@ -89,6 +92,7 @@ Test(device_framing, without_room_for_a_header_nothing_is_executed)
 	h_destroy(h);
 }
 
+/* proves: R-28 */
 Test(device_framing, without_room_for_a_header_ioctls_and_munmap_do_nothing)
 {
 	struct h *h = h_create(NULL);
@@ -117,6 +121,7 @@ Test(device_framing, without_room_for_a_header_ioctls_and_munmap_do_nothing)
 	h_destroy(h);
 }
 
+/* proves: R-25 R-31 */
 Test(device_framing, surplus_input_and_reserved_fields_are_ignored)
 {
 	struct h *h = h_create(NULL);
@@ -145,6 +150,7 @@ check_close_with_room(const struct h_config *config)
 	h_destroy(h);
 }
 
+/* proves: R-40 */
 Test(device_framing, close_comes_back_empty_even_with_room_for_an_answer)
 {
 	unsigned int i;
@@ -180,6 +186,7 @@ check_aliased(struct h *h, uint32_t code, const void *arg, size_t bytes, void *a
 	memcpy(answer, memory + 1024, bytes);
 }
 
+/* proves: R-22 */
 Test(device_framing, both_halves_may_be_the_same_memory)
 {
 	struct v4l2_format f = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE}, got;
@@ -201,6 +208,7 @@ Test(device_framing, both_halves_may_be_the_same_memory)
 	}
 }
 
+/* proves: R-45 R-46 R-47 S-19 */
 Test(device_framing, unsupported_ioctls_are_enotty_whatever_comes_with_them)
 {
 	struct h *h = h_create(NULL);
@@ -216,6 +224,7 @@ Test(device_framing, unsupported_ioctls_are_enotty_whatever_comes_with_them)
 	h_destroy(h);
 }
 
+/* proves: R-49 */
 Test(device_framing, an_error_of_ext_ctrls_carries_the_payload)
 {
 	struct h *h = h_create(NULL);
@@ -236,6 +245,7 @@ Test(device_framing, an_error_of_ext_ctrls_carries_the_payload)
 	h_destroy(h);
 }
 
+/* proves: R-14 R-21 */
 Test(device_framing, a_malformed_chain_comes_back_empty_and_the_ring_goes_on)
 {
 	unsigned int i;
@@ -260,6 +270,7 @@ Test(device_framing, a_malformed_chain_comes_back_empty_and_the_ring_goes_on)
 	}
 }
 
+/* proves: R-33 */
 Test(device_framing, answers_come_in_the_order_of_the_commands)
 {
 	unsigned int i;

@@ -50,6 +50,7 @@ send_mmap(struct h *h, uint32_t session)
 	h_pass(h, 2);
 }
 
+/* proves: S-9 B7 */
 Test(device_inflight, commands_behind_a_waiting_close_are_refused)
 {
 	struct h *h = h_create(NULL);
@@ -199,6 +200,7 @@ Test(device_inflight, a_window_that_comes_during_a_pause_is_told_afterwards)
 	h_destroy(h);
 }
 
+/* proves: R-13 S-21 */
 Test(device_inflight, nothing_is_written_for_a_stopped_ring_at_the_deadline)
 {
 	struct h *h = h_create(&(struct h_config){.deadline_ms = 20});
@@ -248,6 +250,7 @@ Test(device_inflight, B6_a_stop_answers_an_mmap_whose_window_does_not_come)
 	h_destroy(h);
 }
 
+/* proves: S-20 B45 */
 Test(device_inflight, B5_a_stop_answers_a_deferred_command_long_before_its_deadline)
 {
 	struct h *h = h_create(&(struct h_config){.deadline_ms = 4000});

@@ -72,6 +72,7 @@ allocated(void)
 	return usage.allocated_bytes;
 }
 
+/* proves: R-63 R-73 */
 Test(ioctl_buffers, reqbufs_answers_count_type_memory_capabilities_and_flags_zero)
 {
 	struct v4l2_requestbuffers rb = {
@@ -89,6 +90,7 @@ Test(ioctl_buffers, reqbufs_answers_count_type_memory_capabilities_and_flags_zer
 	teardown();
 }
 
+/* proves: R-63 S-6 */
 Test(ioctl_buffers, reqbufs_gives_at_most_32_and_zero_frees_them)
 {
 	setup(NULL);
@@ -112,6 +114,7 @@ Test(ioctl_buffers, reqbufs_again_reuses_what_the_first_one_had)
 	teardown();
 }
 
+/* proves: R-59 R-73 R-101 S-19 */
 Test(ioctl_buffers, reqbufs_of_other_memory_and_types_is_einval)
 {
 	uint32_t x;
@@ -146,6 +149,7 @@ Test(ioctl_buffers, pages_of_the_guest_are_refused_where_the_device_does_not_tak
 	teardown();
 }
 
+/* proves: R-63 */
 Test(ioctl_buffers, a_full_arena_gives_fewer_buffers_and_then_enomem)
 {
 	struct v4l2_create_buffers create = {.count = 3, .memory = V4L2_MEMORY_MMAP};
@@ -160,6 +164,7 @@ Test(ioctl_buffers, a_full_arena_gives_fewer_buffers_and_then_enomem)
 	teardown();
 }
 
+/* proves: S-14 B9 */
 Test(ioctl_buffers, the_quota_of_a_session_gives_fewer_buffers_and_then_enomem)
 {
 	setup(NULL);
@@ -173,6 +178,7 @@ Test(ioctl_buffers, the_quota_of_a_session_gives_fewer_buffers_and_then_enomem)
 	teardown();
 }
 
+/* proves: R-63 B29 */
 Test(ioctl_buffers, reqbufs_while_streaming_is_ebusy_for_any_count)
 {
 	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};
@@ -191,6 +197,7 @@ Test(ioctl_buffers, reqbufs_while_streaming_is_ebusy_for_any_count)
 	teardown();
 }
 
+/* proves: R-38 R-44 */
 Test(ioctl_buffers, only_one_session_owns_the_buffers_of_a_camera)
 {
 	uint32_t other;
@@ -210,6 +217,7 @@ Test(ioctl_buffers, only_one_session_owns_the_buffers_of_a_camera)
 	teardown();
 }
 
+/* proves: R-44 B3 */
 Test(ioctl_buffers, every_session_of_an_m2m_node_has_its_own_buffers)
 {
 	uint32_t other;
@@ -224,6 +232,7 @@ Test(ioctl_buffers, every_session_of_an_m2m_node_has_its_own_buffers)
 	teardown();
 }
 
+/* proves: R-64 B37 */
 Test(ioctl_buffers, create_bufs_continues_at_the_old_total_and_zero_only_probes)
 {
 	struct v4l2_create_buffers create = {.memory = V4L2_MEMORY_MMAP, .index = 77, .flags = 3};
@@ -252,6 +261,7 @@ Test(ioctl_buffers, create_bufs_continues_at_the_old_total_and_zero_only_probes)
 	teardown();
 }
 
+/* proves: R-73 S-18 B37 */
 Test(ioctl_buffers, create_bufs_smaller_than_the_format_or_of_no_memory_is_einval)
 {
 	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};
@@ -287,6 +297,7 @@ Test(ioctl_buffers, create_bufs_without_room_in_the_queue_is_enobufs)
 	teardown();
 }
 
+/* proves: R-65 R-74 S-18 B35 */
 Test(ioctl_buffers, querybuf_tells_length_offset_and_state)
 {
 	struct v4l2_buffer b = ask(1);
@@ -334,6 +345,7 @@ Test(ioctl_buffers, a_done_buffer_without_a_descriptor_is_done_in_querybuf_and_n
 	teardown();
 }
 
+/* proves: R-66 R-68 R-101 S-23 B29 */
 Test(ioctl_buffers, qbuf_refuses_what_vb2_refuses_and_changes_nothing_then)
 {
 	struct v4l2_buffer b;
@@ -358,6 +370,7 @@ Test(ioctl_buffers, qbuf_refuses_what_vb2_refuses_and_changes_nothing_then)
 	teardown();
 }
 
+/* proves: R-70 */
 Test(ioctl_buffers, streamon_needs_buffers_and_both_ends_are_idempotent)
 {
 	setup(NULL);
@@ -373,6 +386,7 @@ Test(ioctl_buffers, streamon_needs_buffers_and_both_ends_are_idempotent)
 	teardown();
 }
 
+/* proves: R-70 B5 */
 Test(ioctl_buffers, streamoff_takes_back_queued_and_unpublished_buffers)
 {
 	uint8_t event[H_EVENT_SIZE];
@@ -414,6 +428,7 @@ Test(ioctl_buffers, buffers_queued_without_streamon_leave_the_backend_with_strea
 	teardown(); /* CLOSE does it, too */
 }
 
+/* proves: R-92 R-93 S-11 B3 */
 Test(ioctl_buffers, a_mapped_buffer_outlives_reqbufs_and_close_until_munmap)
 {
 	struct v4l2_buffer b = ask(0);
@@ -443,6 +458,7 @@ Test(ioctl_buffers, a_mapped_buffer_outlives_reqbufs_and_close_until_munmap)
 	teardown();
 }
 
+/* proves: R-95 S-17 */
 Test(ioctl_buffers, new_buffers_are_zero_also_where_others_have_been)
 {
 	struct v4l2_buffer b;
@@ -547,6 +563,7 @@ Test(ioctl_buffers, a_reqbufs_past_its_deadline_is_eio_and_leaves_nothing)
 	teardown();
 }
 
+/* proves: S-9 */
 Test(ioctl_buffers, a_session_closed_while_its_late_reqbufs_runs_leaves_nothing)
 {
 	struct blocker blocker = {.job = {.run = blocker_run, .done = blocker_done}};
@@ -566,6 +583,7 @@ Test(ioctl_buffers, a_session_closed_while_its_late_reqbufs_runs_leaves_nothing)
 	teardown();
 }
 
+/* proves: S-14 */
 Test(ioctl_buffers, ten_thousand_reqbufs_loops_leave_nothing)
 {
 	unsigned int i;

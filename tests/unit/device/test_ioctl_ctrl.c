@@ -83,6 +83,7 @@ next_event(uint32_t *session, struct v4l2_event *event)
 	return true;
 }
 
+/* proves: R-62 */
 Test(ioctl_ctrl, both_interfaces_read_and_write_the_same_value)
 {
 	struct ext e = ext_of(H_CTRL, 0);
@@ -102,6 +103,7 @@ Test(ioctl_ctrl, both_interfaces_read_and_write_the_same_value)
 	teardown();
 }
 
+/* proves: R-62 S-18 */
 Test(ioctl_ctrl, integers_out_of_range_are_clamped_by_both)
 {
 	struct ext e = ext_of(H_CTRL, -1000);
@@ -117,6 +119,7 @@ Test(ioctl_ctrl, integers_out_of_range_are_clamped_by_both)
 	teardown();
 }
 
+/* proves: R-49 S-23 */
 Test(ioctl_ctrl, an_unknown_control_fails_with_the_payload_and_the_right_index)
 {
 	static const struct {
@@ -195,6 +198,7 @@ Test(ioctl_ctrl, the_class_control_can_be_queried_but_not_read_or_written)
 	teardown();
 }
 
+/* proves: R-75 S-19 B1 */
 Test(ioctl_event, every_unknown_type_id_and_flag_is_einval)
 {
 	uint32_t i;
@@ -244,6 +248,7 @@ Test(ioctl_event, a_class_control_has_no_initial_state_to_tell)
 	teardown();
 }
 
+/* proves: R-75 */
 Test(ioctl_event, others_hear_of_a_new_value_and_the_cause_only_with_feedback)
 {
 	struct v4l2_event event;
@@ -315,6 +320,7 @@ Test(ioctl_event, the_initial_event_is_there_when_subscribe_is_answered)
 	teardown();
 }
 
+/* proves: R-75 S-14 */
 Test(ioctl_event, the_quota_of_subscriptions_is_enomem)
 {
 	setup();
@@ -327,6 +333,7 @@ Test(ioctl_event, the_quota_of_subscriptions_is_enomem)
 	teardown();
 }
 
+/* proves: R-75 S-14 */
 Test(ioctl_event, unsubscribed_events_do_not_come_and_slots_return)
 {
 	struct v4l2_event_subscription sub = {.type = V4L2_EVENT_CTRL, .id = H_CTRL};

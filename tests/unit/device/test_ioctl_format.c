@@ -54,6 +54,7 @@ current(uint32_t type)
 	return f;
 }
 
+/* proves: R-59 S-19 */
 Test(ioctl_format, only_the_buffer_types_of_the_node_are_known)
 {
 	static const uint32_t codes[] = {NR(G_FMT), NR(S_FMT), NR(TRY_FMT)};
@@ -77,6 +78,7 @@ Test(ioctl_format, only_the_buffer_types_of_the_node_are_known)
 	teardown();
 }
 
+/* proves: R-59 */
 Test(ioctl_format, try_never_changes_the_state_and_agrees_with_s_fmt)
 {
 	struct v4l2_format before, tried, set, after;
@@ -97,6 +99,7 @@ Test(ioctl_format, try_never_changes_the_state_and_agrees_with_s_fmt)
 	teardown();
 }
 
+/* proves: R-71 B33 */
 Test(ioctl_format, s_fmt_under_buffers_is_ebusy_unless_nothing_would_change)
 {
 	struct v4l2_format f;
@@ -147,6 +150,7 @@ Test(ioctl_format, s_fmt_right_behind_reqbufs_of_another_session_is_ebusy)
 	teardown();
 }
 
+/* proves: R-44 S-10 */
 Test(ioctl_format, sessions_of_an_m2m_node_have_formats_of_their_own)
 {
 	struct v4l2_format f;
@@ -166,6 +170,7 @@ Test(ioctl_format, sessions_of_an_m2m_node_have_formats_of_their_own)
 	teardown();
 }
 
+/* proves: R-58 */
 Test(ioctl_format, enumerations_end_with_einval)
 {
 	struct v4l2_fmtdesc e = {.type = CAPTURE, .index = 1};
@@ -188,6 +193,7 @@ Test(ioctl_format, enumerations_end_with_einval)
 	teardown();
 }
 
+/* proves: S-18 */
 Test(ioctl_format, s_parm_takes_an_interval_and_zero_gives_the_default)
 {
 	struct v4l2_streamparm parm = {.type = CAPTURE};
@@ -205,6 +211,7 @@ Test(ioctl_format, s_parm_takes_an_interval_and_zero_gives_the_default)
 	teardown();
 }
 
+/* proves: R-54 R-60 */
 Test(ioctl_format, a_camera_has_one_input_and_no_output)
 {
 	struct v4l2_input input = {.capabilities = V4L2_IN_CAP_STD, .status = 99};

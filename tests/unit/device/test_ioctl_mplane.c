@@ -128,6 +128,7 @@ buffer_ioctl(uint32_t nr, struct ask *a)
 	return h_ioctl(h, s, nr, a, bytes, bytes);
 }
 
+/* proves: R-53 R-65 R-98 B28 B36 */
 Test(ioctl_mplane, querybuf_tells_both_planes_and_gives_the_pointer_back)
 {
 	struct ask a = ask_for(1, 2);
@@ -143,6 +144,7 @@ Test(ioctl_mplane, querybuf_tells_both_planes_and_gives_the_pointer_back)
 	teardown();
 }
 
+/* proves: R-65 R-66 B36 */
 Test(ioctl_mplane, one_plane_for_a_buffer_of_two_is_einval_and_surplus_planes_are_zero)
 {
 	struct ask a = ask_for(0, 1);
@@ -159,6 +161,7 @@ Test(ioctl_mplane, one_plane_for_a_buffer_of_two_is_einval_and_surplus_planes_ar
 	teardown();
 }
 
+/* proves: R-86 R-88 */
 Test(ioctl_mplane, each_plane_can_be_mapped_by_itself)
 {
 	struct ask a = ask_for(2, 2);
@@ -174,6 +177,7 @@ Test(ioctl_mplane, each_plane_can_be_mapped_by_itself)
 	teardown();
 }
 
+/* proves: R-81 B12 */
 Test(ioctl_mplane, the_event_carries_both_planes_and_no_pointer)
 {
 	struct virtio_media_event_dqbuf event;

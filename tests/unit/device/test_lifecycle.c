@@ -105,6 +105,7 @@ Test(device_lifecycle, the_arena_can_be_planned_before_the_device_exists)
 	reactor_destroy(config.reactor);
 }
 
+/* proves: R-5 R-9 */
 Test(device_lifecycle, config_space_is_little_endian_and_ends_with_nul)
 {
 	struct h *h = h_create(NULL);
@@ -138,12 +139,14 @@ check_start_without_kick(bool packed)
 	h_destroy(h);
 }
 
+/* proves: R-11 R-12 */
 Test(device_lifecycle, what_is_in_the_ring_at_the_start_needs_no_kick)
 {
 	check_start_without_kick(false);
 	check_start_without_kick(true);
 }
 
+/* proves: R-13 B23 B26 */
 Test(device_lifecycle, a_reset_leaves_nothing)
 {
 	struct h *h = h_create(NULL);
@@ -200,6 +203,7 @@ Test(device_lifecycle, a_ring_that_stops_and_starts_goes_on)
 	check_stop_and_go_on(true);
 }
 
+/* proves: R-14 B6 B48 */
 Test(device_lifecycle, a_ring_that_cannot_be_trusted_breaks_only_until_the_reset)
 {
 	struct h *h = h_create(NULL);

@@ -27,6 +27,7 @@ allocated(struct h *h)
 	return usage.allocated_bytes;
 }
 
+/* proves: R-87 R-96 */
 Test(device_mapping, the_window_is_asked_for_once)
 {
 	struct h *h = h_create(NULL);
@@ -46,6 +47,7 @@ Test(device_mapping, the_window_is_asked_for_once)
 	h_destroy(h);
 }
 
+/* proves: R-86 R-89 */
 Test(device_mapping, only_the_offset_of_a_plane_of_this_session_maps)
 {
 	struct h *h = h_create(NULL);
@@ -65,6 +67,7 @@ Test(device_mapping, only_the_offset_of_a_plane_of_this_session_maps)
 	h_destroy(h);
 }
 
+/* proves: R-88 */
 Test(device_mapping, the_answer_tells_the_exact_length)
 {
 	struct h *h = h_create(NULL);
@@ -92,6 +95,7 @@ says_mapped(struct h *h, uint32_t session)
 }
 
 /* Twice, so that what is not given back shows against the quota. */
+/* proves: R-90 R-97 B26 */
 Test(device_mapping, as_many_munmaps_as_mmaps_in_either_mode_end_a_window)
 {
 	struct h *h = h_create(&(struct h_config){.max_windows = 3});
@@ -115,6 +119,7 @@ Test(device_mapping, as_many_munmaps_as_mmaps_in_either_mode_end_a_window)
 	h_destroy(h);
 }
 
+/* proves: R-37 */
 Test(device_mapping, without_room_for_the_answer_nothing_is_mapped)
 {
 	struct h *h = h_create(NULL);
@@ -129,6 +134,7 @@ Test(device_mapping, without_room_for_the_answer_nothing_is_mapped)
 	h_destroy(h);
 }
 
+/* proves: R-92 R-93 S-11 B26 */
 Test(device_mapping, a_mapping_outlives_everything_but_its_munmap)
 {
 	struct h *h = h_create(NULL);
@@ -150,6 +156,7 @@ Test(device_mapping, a_mapping_outlives_everything_but_its_munmap)
 	h_destroy(h);
 }
 
+/* proves: R-91 */
 Test(device_mapping, munmap_takes_only_the_start_of_a_live_window)
 {
 	struct h *h = h_create(NULL);
@@ -168,6 +175,7 @@ Test(device_mapping, munmap_takes_only_the_start_of_a_live_window)
 	h_destroy(h);
 }
 
+/* proves: R-97 S-14 */
 Test(device_mapping, the_quota_of_windows_is_enomem)
 {
 	struct h *h = h_create(&(struct h_config){.max_windows = 3});
@@ -183,6 +191,7 @@ Test(device_mapping, the_quota_of_windows_is_enomem)
 	h_destroy(h);
 }
 
+/* proves: R-94 */
 Test(device_mapping, without_a_region_every_mmap_fails)
 {
 	struct h *h = h_create(NULL);
@@ -198,6 +207,7 @@ Test(device_mapping, without_a_region_every_mmap_fails)
 	h_destroy(h);
 }
 
+/* proves: R-96 */
 Test(device_mapping, a_window_that_came_too_late_is_asked_for_again)
 {
 	struct h *h = h_create(NULL);
@@ -212,6 +222,7 @@ Test(device_mapping, a_window_that_came_too_late_is_asked_for_again)
 	h_destroy(h);
 }
 
+/* proves: R-32 R-96 S-20 */
 Test(device_mapping, a_window_that_never_comes_is_eio_by_the_deadline)
 {
 	struct h *h = h_create(&(struct h_config){.deadline_ms = 30});
@@ -236,6 +247,7 @@ send_mmap(struct h *h, uint32_t session, uint32_t offset)
 	h_send(h, &cmd, sizeof(cmd), sizeof(struct virtio_media_resp_mmap));
 }
 
+/* proves: R-33 */
 Test(device_mapping, other_sessions_go_on_while_one_waits_for_the_window)
 {
 	struct h *h = h_create(NULL);
@@ -284,12 +296,14 @@ check_memory_moves(const struct h_config *config, bool gone)
 	h_destroy(h);
 }
 
+/* proves: B43 */
 Test(device_mapping, a_waiting_mmap_survives_a_new_memory_table)
 {
 	check_memory_moves(NULL, false);
 	check_memory_moves(&(struct h_config){.packed = true, .cut = H_CUT_BYTES}, false);
 }
 
+/* proves: S-5 B43 */
 Test(device_mapping, a_waiting_mmap_whose_memory_went_comes_back_empty)
 {
 	check_memory_moves(NULL, true);

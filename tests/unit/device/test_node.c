@@ -127,6 +127,7 @@ Test(device_node, what_a_guest_can_register_starts)
 	cr_assert_eq(start(), 0, "%s", logged);
 }
 
+/* proves: R-7 */
 Test(device_node, capabilities_that_no_guest_can_use_are_refused)
 {
 	refused(0, 0, "no capabilities");
@@ -137,6 +138,7 @@ Test(device_node, capabilities_that_no_guest_can_use_are_refused)
 	refused(CAMERA | PLANAR, 0, "single- and multi-planar");
 }
 
+/* proves: R-7 B36 */
 Test(device_node, formats_of_several_planes_need_a_multi_planar_node)
 {
 	describe(CAMERA, 0, two_planes, 2);
@@ -144,6 +146,7 @@ Test(device_node, formats_of_several_planes_need_a_multi_planar_node)
 	cr_assert_not_null(strstr(logged, "several planes"), "%s", logged);
 }
 
+/* proves: R-8 */
 Test(device_node, exactly_five_node_types_are_taken)
 {
 	uint32_t type;

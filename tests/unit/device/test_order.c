@@ -67,6 +67,7 @@ check_causes(const struct h_config *config)
 	h = NULL;
 }
 
+/* proves: R-76 */
 Test(device_order, what_a_command_causes_is_published_before_its_answer)
 {
 	check_causes(NULL);
@@ -96,6 +97,7 @@ finish_at_once(struct vmedia_session *session, struct vmedia_buffer *buffer)
 	vmedia_buffer_done(buffer);
 }
 
+/* proves: R-67 */
 Test(device_order, the_answer_of_qbuf_says_queued_even_when_it_is_done_at_once)
 {
 	struct v4l2_buffer b = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
@@ -114,6 +116,7 @@ Test(device_order, the_answer_of_qbuf_says_queued_even_when_it_is_done_at_once)
 	h_destroy(one);
 }
 
+/* proves: R-84 B16 */
 Test(device_order, one_notification_covers_the_events_of_a_pass)
 {
 	struct h *one = h_create(NULL);

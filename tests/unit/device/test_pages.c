@@ -154,6 +154,7 @@ next_event(void)
 	return event;
 }
 
+/* proves: R-57 R-98 */
 Test(pages, a_frame_lies_in_the_guests_pieces_whatever_their_lengths)
 {
 	static const uint32_t each[] = {H_SIZE, 4096, 1000, 128, 77};
@@ -182,6 +183,7 @@ Test(pages, a_frame_lies_in_the_guests_pieces_whatever_their_lengths)
 	teardown();
 }
 
+/* proves: R-99 */
 Test(pages, the_pages_are_let_go_with_the_buffer)
 {
 	char *pieces[MAX_SG];
@@ -202,6 +204,7 @@ Test(pages, the_pages_are_let_go_with_the_buffer)
 	teardown();
 }
 
+/* proves: R-57 R-99 S-5 S-23 B2 B11 */
 Test(pages, what_is_too_short_or_missing_or_nowhere_leaves_the_buffer_alone)
 {
 	char *pieces[MAX_SG];
@@ -253,6 +256,7 @@ Test(pages, a_prepared_buffer_is_queued_with_the_pages_of_then)
 	teardown();
 }
 
+/* proves: R-99 S-5 B27 */
 Test(pages, memory_that_moves_is_found_again_and_memory_that_goes_is_an_error)
 {
 	struct vmedia_buffer *buffer;
@@ -280,6 +284,7 @@ Test(pages, memory_that_moves_is_found_again_and_memory_that_goes_is_an_error)
 	teardown();
 }
 
+/* proves: R-101 */
 Test(pages, the_two_kinds_of_memory_do_not_mix)
 {
 	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};

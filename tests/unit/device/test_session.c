@@ -17,6 +17,7 @@ try_open(struct h *h, uint32_t *id)
 	return ret;
 }
 
+/* proves: R-35 R-36 B8 */
 Test(device_session, ids_are_never_reissued)
 {
 	struct h *h = h_create(NULL);
@@ -34,6 +35,7 @@ Test(device_session, ids_are_never_reissued)
 	h_destroy(h);
 }
 
+/* proves: R-35 B8 */
 Test(device_session, ids_that_wrap_pass_over_the_open_ones)
 {
 	struct h *h = h_create(NULL);
@@ -48,6 +50,7 @@ Test(device_session, ids_that_wrap_pass_over_the_open_ones)
 	h_destroy(h);
 }
 
+/* proves: R-39 S-14 B9 */
 Test(device_session, the_quota_of_sessions_is_emfile)
 {
 	struct h *h = h_create(&(struct h_config){.max_sessions = 5});
@@ -63,6 +66,7 @@ Test(device_session, the_quota_of_sessions_is_emfile)
 	h_destroy(h);
 }
 
+/* proves: S-23 */
 Test(device_session, a_backend_that_refuses_leaves_no_session)
 {
 	struct h *h = h_create(NULL);
@@ -76,6 +80,7 @@ Test(device_session, a_backend_that_refuses_leaves_no_session)
 	h_destroy(h);
 }
 
+/* proves: R-42 S-9 */
 Test(device_session, close_of_an_unknown_id_is_nothing)
 {
 	struct h *h = h_create(NULL);
@@ -87,6 +92,7 @@ Test(device_session, close_of_an_unknown_id_is_nothing)
 	h_destroy(h);
 }
 
+/* proves: R-43 S-9 */
 Test(device_session, commands_of_an_unknown_session_are_einval)
 {
 	struct h *h = h_create(NULL);
@@ -100,6 +106,7 @@ Test(device_session, commands_of_an_unknown_session_are_einval)
 	h_destroy(h);
 }
 
+/* proves: R-40 S-14 */
 Test(device_session, close_without_streamoff_takes_everything_back)
 {
 	struct h *h = h_create(NULL);
@@ -122,6 +129,7 @@ Test(device_session, close_without_streamoff_takes_everything_back)
 	h_destroy(h);
 }
 
+/* proves: R-44 R-86 S-10 */
 Test(device_session, a_session_cannot_touch_the_buffers_of_another)
 {
 	struct h *h = h_create(NULL);
@@ -138,6 +146,7 @@ Test(device_session, a_session_cannot_touch_the_buffers_of_another)
 	h_destroy(h);
 }
 
+/* proves: S-14 B25 */
 Test(device_session, many_sessions_leave_nothing_behind)
 {
 	struct h *h = h_create(&(struct h_config){.packed = true});

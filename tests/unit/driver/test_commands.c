@@ -178,6 +178,7 @@ Test(driver_commands, status_of_the_wire_becomes_a_negative_errno_or_a_protocol_
 	fake_end(b.drv);
 }
 
+/* proves: S-24 */
 Test(driver_commands, used_len_too_short_or_too_long_is_a_protocol_error)
 {
 	struct bench b;
@@ -197,6 +198,7 @@ Test(driver_commands, used_len_too_short_or_too_long_is_a_protocol_error)
 	fake_end(b.drv);
 }
 
+/* proves: S-24 */
 Test(driver_commands, reply_that_contradicts_the_request_is_dropped)
 {
 	struct bench b;
@@ -416,6 +418,7 @@ mmap_answered(struct bench *b, uint64_t addr, uint64_t len, void **p)
 	return ret;
 }
 
+/* proves: S-24 */
 Test(driver_commands, mapping_must_be_aligned_inside_the_region_and_backed)
 {
 	struct bench b;

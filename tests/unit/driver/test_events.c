@@ -144,6 +144,7 @@ ParameterizedTest(int *packed, driver_events, buffer_comes_back_once_and_in_orde
 	fake_end(b.drv);
 }
 
+/* proves: S-24 */
 Test(driver_events, second_dqbuf_of_a_buffer_is_dropped)
 {
 	struct driver_event event;
@@ -162,6 +163,7 @@ Test(driver_events, second_dqbuf_of_a_buffer_is_dropped)
 	fake_end(b.drv);
 }
 
+/* proves: S-24 */
 Test(driver_events, hostile_events_are_dropped_and_recycled)
 {
 	struct virtio_media_event_dqbuf e = dqbuf(7, 1, 0);

@@ -112,6 +112,7 @@ Test(bufq, a_prepared_buffer_keeps_what_was_said_of_it_and_takes_the_time_of_its
 	cr_assert_eq(b.timecode.frames, 3);
 }
 
+/* proves: R-66 R-68 B29 */
 Test(bufq, queueing_twice_or_while_the_event_waits_is_einval)
 {
 	make(V4L2_BUF_TYPE_VIDEO_CAPTURE, 1, 1, false);
@@ -122,6 +123,7 @@ Test(bufq, queueing_twice_or_while_the_event_waits_is_einval)
 	cr_assert_eq(q.nb_queued, 0);
 }
 
+/* proves: R-66 R-101 B37 */
 Test(bufq, wrong_index_type_and_memory_are_einval_and_request_fd_is_ebadr)
 {
 	struct v4l2_buffer b;
@@ -151,6 +153,7 @@ Test(bufq, nothing_can_be_queued_before_there_are_buffers)
 	cr_assert_eq(queue(ask(0)), -EINVAL);
 }
 
+/* proves: R-66 S-12 */
 Test(bufq, output_bytesused_beyond_the_buffer_is_einval_and_zero_means_all)
 {
 	struct v4l2_buffer b;
@@ -185,6 +188,7 @@ Test(bufq, capture_ignores_the_bytesused_of_the_guest)
 	cr_assert_eq(filled(0, false).length, LENGTH);
 }
 
+/* proves: R-66 */
 Test(bufq, several_planes_are_each_checked_against_their_own_length)
 {
 	struct v4l2_plane planes[VIDEO_MAX_PLANES] = {{.bytesused = 1}, {.bytesused = 2 * LENGTH}};
@@ -222,6 +226,7 @@ Test(bufq, multi_planar_fill_gives_real_plane_count_offsets_and_lengths)
 	cr_assert_eq(planes[1].reserved[0], 0);
 }
 
+/* proves: R-26 S-17 */
 Test(bufq, fill_sets_every_byte_of_the_struct)
 {
 	struct v4l2_buffer b;
@@ -247,6 +252,7 @@ Test(bufq, fill_sets_every_byte_of_the_struct)
 	cr_assert_arr_eq(&b, &expected, sizeof(b));
 }
 
+/* proves: R-72 R-74 */
 Test(bufq, error_and_last_add_to_the_timestamp_flags_of_the_event_only)
 {
 	make(V4L2_BUF_TYPE_VIDEO_CAPTURE, 1, 1, false);
@@ -265,6 +271,7 @@ Test(bufq, error_and_last_add_to_the_timestamp_flags_of_the_event_only)
 	cr_assert_not(filled(0, false).flags & V4L2_BUF_FLAG_KEYFRAME);
 }
 
+/* proves: R-74 */
 Test(bufq, m2m_output_keeps_the_timestamp_and_the_frame_type_of_the_guest)
 {
 	struct v4l2_buffer b;
@@ -292,6 +299,7 @@ Test(bufq, display_output_ignores_the_timestamp_of_the_guest)
 	cr_assert_eq(pool[0].pub.timestamp_ns, 0);
 }
 
+/* proves: R-81 S-17 */
 Test(bufq, done_never_claims_more_bytes_than_the_plane_has)
 {
 	make(V4L2_BUF_TYPE_VIDEO_CAPTURE, 1, 1, false);
@@ -301,6 +309,7 @@ Test(bufq, done_never_claims_more_bytes_than_the_plane_has)
 	cr_assert_eq(filled(0, false).bytesused, LENGTH);
 }
 
+/* proves: B5 */
 Test(bufq, cancel_takes_back_buffers_of_every_state_and_clear_forgets_them)
 {
 	uint32_t i;

@@ -51,6 +51,7 @@ Test(ctrl, unknown_ids_and_unused_classes_are_not_found)
 	cr_assert_null(ctrl_find(&table, V4L2_CID_GAIN | 0x80000000));
 }
 
+/* proves: S-18 */
 Test(ctrl, integers_are_brought_to_range_and_nearest_step)
 {
 	static const struct {
@@ -67,6 +68,7 @@ Test(ctrl, integers_are_brought_to_range_and_nearest_step)
 	}
 }
 
+/* proves: S-18 */
 Test(ctrl, the_widest_range_does_not_overflow)
 {
 	int32_t value = INT_MAX;
@@ -86,6 +88,7 @@ Test(ctrl, booleans_become_zero_or_one)
 	cr_assert_eq(value, 1);
 }
 
+/* proves: S-18 */
 Test(ctrl, menu_index_out_of_range_is_erange_and_a_hole_einval)
 {
 	int32_t value = 4;

@@ -75,6 +75,7 @@ Test(format, components_of_one_memory_plane_fill_it_exactly)
 	cr_assert_eq(format_component_lines(&f, 1), 3);
 }
 
+/* proves: S-18 */
 Test(format, sizes_beyond_four_gigabytes_are_refused_not_wrapped)
 {
 	struct vmedia_format f = {
@@ -113,6 +114,7 @@ negotiate(uint32_t type, uint32_t fourcc, uint32_t width, uint32_t height)
 	return wish.fmt.pix;
 }
 
+/* proves: R-59 B34 */
 Test(format, a_wish_goes_to_the_nearest_size_the_node_offers)
 {
 	static const struct {
@@ -202,6 +204,7 @@ Test(format, default_is_the_nodes_and_an_impossible_node_is_refused)
 	cr_assert_eq(format_default(&bad, &f), -EINVAL);
 }
 
+/* proves: R-54 R-58 */
 Test(format, enumerations_end_with_einval_and_name_every_format)
 {
 	struct v4l2_fmtdesc e = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
@@ -234,6 +237,7 @@ Test(format, descriptions_are_those_of_linux)
 	cr_assert_str_eq(format_info(V4L2_PIX_FMT_NV12M)->description, "Y/CbCr 4:2:0 (N-C)");
 }
 
+/* proves: B34 */
 Test(format, size_enumeration_is_discrete_stepwise_or_continuous)
 {
 	struct v4l2_frmsizeenum size = {.pixel_format = V4L2_PIX_FMT_MJPEG};

@@ -28,6 +28,7 @@ run_million(struct v4l2_fract interval)
 	}
 }
 
+/* proves: B35 */
 Test(pacer, no_drift_over_a_million_periods_of_ntsc)
 {
 	run_million((struct v4l2_fract){1001, 30000});
@@ -53,6 +54,7 @@ Test(pacer, nothing_is_due_before_its_time)
 	cr_assert_eq(pacer_advance(&p, pacer_due_tsc(&p)), 1);
 }
 
+/* proves: B21 */
 Test(pacer, overdue_periods_are_counted_each_once_also_after_a_long_stall)
 {
 	struct v4l2_fract interval = {1001, 30000};

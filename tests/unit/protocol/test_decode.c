@@ -54,6 +54,7 @@ results_are_equal(const struct ioctl_desc *desc, enum wire_cut how, uint32_t see
 	wire_free(b);
 }
 
+/* proves: R-20 */
 Test(protocol, r20_results_do_not_depend_on_one_byte_descriptors)
 {
 	for (uint32_t code = 0; code < VMEDIA_NB_IOCTLS; code++) {
@@ -95,6 +96,7 @@ alias_makes_no_difference(const struct ioctl_desc *desc, uint32_t seed)
 	wire_free(b);
 }
 
+/* proves: R-22 */
 Test(protocol, r22_both_halves_may_be_the_same_memory)
 {
 	for (uint32_t code = 0; code < VMEDIA_NB_IOCTLS; code++) {
@@ -104,6 +106,7 @@ Test(protocol, r22_both_halves_may_be_the_same_memory)
 	}
 }
 
+/* proves: R-31 */
 Test(protocol, r31_surplus_input_is_ignored_by_every_ioctl)
 {
 	for (uint32_t code = 0; code < VMEDIA_NB_IOCTLS; code++) {
@@ -120,6 +123,7 @@ Test(protocol, r31_surplus_input_is_ignored_by_every_ioctl)
 	}
 }
 
+/* proves: R-46 R-47 */
 Test(protocol, r46_r47_a_refused_ioctl_is_enotty_also_with_short_input)
 {
 	struct wire *w = wire_new(NR(DQBUF), 16, 8);
@@ -130,6 +134,7 @@ Test(protocol, r46_r47_a_refused_ioctl_is_enotty_also_with_short_input)
 	wire_free(w);
 }
 
+/* proves: R-50 */
 Test(protocol, r50_input_one_byte_short_is_einval)
 {
 	for (uint32_t code = 0; code < VMEDIA_NB_IOCTLS; code++) {
@@ -146,6 +151,7 @@ Test(protocol, r50_input_one_byte_short_is_einval)
 	}
 }
 
+/* proves: R-51 */
 Test(protocol, r51_writable_part_one_byte_short_is_einval)
 {
 	for (uint32_t code = 0; code < VMEDIA_NB_IOCTLS; code++) {
@@ -172,6 +178,7 @@ Test(protocol, a_write_only_ioctl_needs_no_writable_payload)
 	wire_free(w);
 }
 
+/* proves: R-52 */
 Test(protocol, r52_g_input_is_taken_with_and_without_input_and_begins_as_zero)
 {
 	static const uint32_t codes[] = {NR(G_INPUT), NR(G_OUTPUT)};
@@ -192,6 +199,7 @@ Test(protocol, r52_g_input_is_taken_with_and_without_input_and_begins_as_zero)
 	}
 }
 
+/* proves: R-26 */
 Test(protocol, r26_the_largest_read_ioctl_begins_as_zero)
 {
 	struct wire *w = wire_new(NR(G_ENC_INDEX), 16, 8 + 2072);
@@ -243,6 +251,7 @@ Test(protocol, planes_come_with_a_multiplanar_buffer_only)
 	wire_free(w);
 }
 
+/* proves: R-25 */
 Test(protocol, r25_reserved_bytes_of_planes_do_not_travel_back)
 {
 	struct wire *w = qbuf(V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, 1, 1);
@@ -254,6 +263,7 @@ Test(protocol, r25_reserved_bytes_of_planes_do_not_travel_back)
 	wire_free(w);
 }
 
+/* proves: R-56 S-6 */
 Test(protocol, r56_nine_planes_are_einval)
 {
 	static const uint32_t lengths[] = {9, 16, 0x4000000, UINT32_MAX};
@@ -267,6 +277,7 @@ Test(protocol, r56_nine_planes_are_einval)
 	}
 }
 
+/* proves: R-50 */
 Test(protocol, r50_missing_planes_are_einval)
 {
 	struct wire *w = qbuf(V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, 3, 2);
@@ -304,6 +315,7 @@ Test(protocol, as_many_controls_as_count_says_are_read)
 	wire_free(w);
 }
 
+/* proves: R-56 S-6 */
 Test(protocol, r56_more_than_1024_controls_are_einval_and_echoed)
 {
 	static const uint32_t counts[] = {1025, UINT32_MAX / 20 + 1, UINT32_MAX};
@@ -380,6 +392,7 @@ comes_back_without(uint32_t code, uint32_t type, size_t off, size_t bytes)
 	wire_free(w);
 }
 
+/* proves: R-25 R-54 S-17 */
 Test(protocol, r25_reserved_members_and_padding_come_back_as_zero)
 {
 	comes_back_without(NR(REQBUFS), 0, 17, 3);
@@ -426,6 +439,7 @@ Test(protocol, r25_formats_lose_what_their_type_does_not_use)
 	comes_back_without(NR(CREATE_BUFS), V4L2_BUF_TYPE_VIDEO_CAPTURE, 16 + 56, 152);
 }
 
+/* proves: S-1 S-8 */
 Test(protocol, s1_the_argument_is_private_once_it_is_decoded)
 {
 	struct wire *w = qbuf(V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, 2, 2);
@@ -437,6 +451,7 @@ Test(protocol, s1_the_argument_is_private_once_it_is_decoded)
 	wire_free(w);
 }
 
+/* proves: R-100 */
 Test(protocol, an_exported_object_has_its_uuid_both_ways)
 {
 	struct wire *w = wire_new(NR(EXPBUF), 16 + 64 + 16, 8 + 64 + 16);

@@ -9,6 +9,7 @@
 
 #define POINTER 0xffff888012345678ull
 
+/* proves: R-23 R-48 */
 Test(protocol, b_g_fmt_succeeds_with_216_bytes_and_fails_with_8)
 {
 	static const uint8_t failed[8] = {0x16};
@@ -32,6 +33,7 @@ Test(protocol, b_g_fmt_succeeds_with_216_bytes_and_fails_with_8)
 	wire_free(w);
 }
 
+/* proves: R-48 */
 Test(protocol, b_streamon_is_20_bytes_and_its_answer_8)
 {
 	static const uint8_t command[20] = {
@@ -79,6 +81,7 @@ Test(protocol, b_qbuf_of_three_planes_is_296_in_and_288_out)
 	wire_free(w);
 }
 
+/* proves: R-22 */
 Test(protocol, r22_reply_may_overwrite_the_command_in_place)
 {
 	struct wire *w = qbuf(V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_MEMORY_MMAP, 3, 288);
@@ -102,6 +105,7 @@ Test(protocol, r22_reply_may_overwrite_the_command_in_place)
 }
 
 /* T-9: the page-crossing guest offers less than the planes; writing some would hurt it. */
+/* proves: R-55 */
 Test(protocol, r55_planes_that_do_not_fit_are_left_out_as_a_whole)
 {
 	for (size_t w_len = 96; w_len < 288; w_len += 191) {
@@ -117,6 +121,7 @@ Test(protocol, r55_planes_that_do_not_fit_are_left_out_as_a_whole)
 	}
 }
 
+/* proves: R-53 R-98 B28 */
 Test(protocol, r53_pointer_and_fd_of_a_single_planar_buffer_come_back)
 {
 	static const uint32_t memories[] = {V4L2_MEMORY_USERPTR, V4L2_MEMORY_DMABUF};
@@ -148,6 +153,7 @@ Test(protocol, the_offset_of_an_mmap_buffer_is_that_of_the_device)
 }
 
 /* A handler that assigns whole structs may bring along whatever its padding held. */
+/* proves: R-25 R-26 S-17 */
 Test(protocol, r26_padding_of_a_buffer_never_leaves)
 {
 	static const size_t zero[][2] = {{20, 4}, {76, 4}, {84, 4}, {88 + 20, 44}};
@@ -166,6 +172,7 @@ Test(protocol, r26_padding_of_a_buffer_never_leaves)
 	wire_free(w);
 }
 
+/* proves: R-26 S-17 */
 Test(protocol, r26_padding_of_ext_controls_never_leaves)
 {
 	struct wire *w = wire_new(NR(S_EXT_CTRLS), 48, 40);
@@ -195,6 +202,7 @@ three_controls(size_t w_len)
 	return w;
 }
 
+/* proves: R-49 */
 Test(protocol, b_r49_t3_ext_ctrls_answer_with_100_bytes_whatever_the_status)
 {
 	static const int statuses[] = {0, -EINVAL, -EACCES, -ENOSPC, -ENOTTY, -ERANGE};
@@ -214,6 +222,7 @@ Test(protocol, b_r49_t3_ext_ctrls_answer_with_100_bytes_whatever_the_status)
 	}
 }
 
+/* proves: R-55 */
 Test(protocol, r55_controls_that_do_not_fit_are_left_out_as_a_whole)
 {
 	struct wire *w = three_controls(99);
@@ -234,6 +243,7 @@ Test(protocol, r49_ext_ctrls_without_room_for_the_payload_get_the_header)
 	wire_free(w);
 }
 
+/* proves: R-28 */
 Test(protocol, r28_nothing_is_written_where_the_header_does_not_fit)
 {
 	struct ioctl_payload payload;
@@ -252,6 +262,7 @@ Test(protocol, r28_nothing_is_written_where_the_header_does_not_fit)
 	}
 }
 
+/* proves: R-48 R-51 B38 */
 Test(protocol, a_success_is_never_claimed_without_its_payload)
 {
 	struct wire *w = wire_new(NR(G_CTRL), 24, 15);
@@ -276,6 +287,7 @@ Test(protocol, a_refusal_needs_no_payload)
 	cr_assert_eq(bytes[0], EIO);
 }
 
+/* proves: R-27 */
 Test(protocol, r27_status_is_0_to_133_whatever_the_handler_returns)
 {
 	cr_assert_eq(wire_status(0), 0);

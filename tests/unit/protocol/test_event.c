@@ -29,6 +29,7 @@ is_zero(size_t off, size_t bytes)
 	}
 }
 
+/* proves: R-81 */
 Test(protocol, r81_a_single_planar_event_has_its_offset_and_no_planes)
 {
 	struct v4l2_buffer b = full_buffer(V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_MEMORY_MMAP);
@@ -48,6 +49,7 @@ Test(protocol, r81_a_single_planar_event_has_its_offset_and_no_planes)
 	is_zero(96, 512);
 }
 
+/* proves: R-81 */
 Test(protocol, r81_flags_of_a_finished_buffer_lack_queued_and_prepared)
 {
 	struct v4l2_buffer b = full_buffer(V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_MEMORY_MMAP);
@@ -57,6 +59,7 @@ Test(protocol, r81_flags_of_a_finished_buffer_lack_queued_and_prepared)
 		UINT32_MAX & ~(uint32_t)(V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_PREPARED));
 }
 
+/* proves: R-81 S-17 */
 Test(protocol, r81_planes_beyond_the_last_one_are_zero)
 {
 	struct v4l2_buffer b = full_buffer(V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE, V4L2_MEMORY_MMAP);
@@ -75,6 +78,7 @@ Test(protocol, r81_planes_beyond_the_last_one_are_zero)
 	is_zero(96 + 128, 384);
 }
 
+/* proves: R-81 S-17 B12 */
 Test(protocol, t19_pointers_and_file_descriptors_do_not_travel_in_events)
 {
 	static const uint32_t memories[] = {V4L2_MEMORY_USERPTR, V4L2_MEMORY_DMABUF};

@@ -24,6 +24,7 @@ lists_init(struct lists *l, const struct virtio_media_sg_entry *in, unsigned int
 	iov_cursor_init(&l->payload.sg, &l->iov, 1, l->iov.iov_len);
 }
 
+/* proves: R-57 */
 Test(protocol, r57_lists_follow_each_other_in_the_order_of_the_elements)
 {
 	static const struct virtio_media_sg_entry in[] = {{0x1000, 0x800, 0}, {0x3000, 0x800, 0},
@@ -43,6 +44,7 @@ Test(protocol, r57_lists_follow_each_other_in_the_order_of_the_elements)
 	cr_assert_eq(ioctl_sg_next(&l.payload, 1, l.out, MAX), -EINVAL);
 }
 
+/* proves: S-7 */
 Test(protocol, s7_the_last_entry_is_cut_to_the_length)
 {
 	static const struct virtio_media_sg_entry in[] = {{0x1000, 0x1000, 0}, {0x9000, 0x1000, 0}};
@@ -54,6 +56,7 @@ Test(protocol, s7_the_last_entry_is_cut_to_the_length)
 	cr_assert_eq(l.out[1].len, 1);
 }
 
+/* proves: S-7 B2 */
 Test(protocol, s7_an_entry_of_no_bytes_is_einval)
 {
 	static const struct virtio_media_sg_entry in[] = {
@@ -64,6 +67,7 @@ Test(protocol, s7_an_entry_of_no_bytes_is_einval)
 	cr_assert_eq(ioctl_sg_next(&l.payload, 0x20, l.out, MAX), -EINVAL);
 }
 
+/* proves: S-7 B2 */
 Test(protocol, s7_an_entry_that_wraps_the_address_space_is_einval)
 {
 	static const struct virtio_media_sg_entry in[] = {{UINT64_MAX - 0xff, 0x1000, 0}};
@@ -74,6 +78,7 @@ Test(protocol, s7_an_entry_that_wraps_the_address_space_is_einval)
 	cr_assert_eq(ioctl_sg_next(&l.payload, 0x10, l.out, MAX), -EINVAL);
 }
 
+/* proves: S-7 */
 Test(protocol, s7_the_sum_is_64_bits_wide)
 {
 	static const struct virtio_media_sg_entry in[] = {
@@ -84,6 +89,7 @@ Test(protocol, s7_the_sum_is_64_bits_wide)
 	cr_assert_eq(ioctl_sg_next(&l.payload, 0x200000000, l.out, MAX), 3);
 }
 
+/* proves: R-57 */
 Test(protocol, r57_a_list_that_ends_too_early_is_einval)
 {
 	static const struct virtio_media_sg_entry in[] = {{0x1000, 0x1000, 0}};
@@ -109,6 +115,7 @@ Test(protocol, s6_no_more_entries_than_there_is_room_for)
 	cr_assert_eq(ioctl_sg_next(&l.payload, 3, l.out, 3), 3);
 }
 
+/* proves: S-6 B9 */
 Test(protocol, s6_all_lists_of_a_command_have_65536_entries_at_most)
 {
 	static struct virtio_media_sg_entry in[IOCTL_MAX_SG + 1], out[IOCTL_MAX_SG + 1];

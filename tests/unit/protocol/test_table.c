@@ -111,6 +111,7 @@ is_refused(const char *name)
 }
 
 /* The directions are bits 30 (the driver writes) and 31 (the device writes) of a full number. */
+/* proves: R-48 */
 Test(protocol, every_row_has_number_size_and_direction_of_the_full_ioctl_number)
 {
 	for (size_t i = 0; i < NB_FULL; i++) {
@@ -137,6 +138,7 @@ Test(protocol, every_full_number_is_that_of_the_kernel_header)
 	}
 }
 
+/* proves: R-45 */
 Test(protocol, r45_numbers_without_ioctl_have_no_row)
 {
 	size_t nb = 0;
@@ -155,6 +157,7 @@ Test(protocol, r45_numbers_without_ioctl_have_no_row)
 	cr_assert_null(ioctl_lookup((uint32_t)VIDIOC_QBUF));
 }
 
+/* proves: R-46 */
 Test(protocol, r46_exactly_six_ioctls_are_refused)
 {
 	size_t nb = 0;

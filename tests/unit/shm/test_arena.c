@@ -14,6 +14,7 @@
 #include "shm_fixture.h"
 
 /* */
+/* proves: R-85 */
 Test(shm_arena, the_size_is_rounded_to_a_power_of_two_and_to_a_granule)
 {
 	static const uint64_t asked[] = {1, 65536, 65537, 3 << 20, 5u << 20};
@@ -60,6 +61,7 @@ Test(shm_arena, four_gib_of_small_pages_cost_nothing_and_can_be_one_range)
 }
 
 /* vmm.md R1: it rules out SIGBUS in the front-end. */
+/* proves: R-85 S-22 */
 Test(shm_arena, the_file_can_neither_shrink_nor_grow_nor_lose_its_seals)
 {
 	int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;

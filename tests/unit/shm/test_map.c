@@ -36,6 +36,7 @@ held(uint32_t length)
 }
 
 /* */
+/* proves: R-90 B26 */
 Test(shm_map, repeated_mmap_succeeds_and_ends_with_as_many_munmaps)
 {
 	struct shm_range range = held(100000), freed;
@@ -54,6 +55,7 @@ Test(shm_map, repeated_mmap_succeeds_and_ends_with_as_many_munmaps)
 }
 
 /* R-91, T-24 */
+/* proves: R-91 */
 Test(shm_map, munmap_accepts_only_the_start_of_a_live_window)
 {
 	struct shm_range first = held(GRANULE), range = held(3 * GRANULE - 1), freed = {7, 7};
@@ -76,6 +78,7 @@ Test(shm_map, munmap_accepts_only_the_start_of_a_live_window)
  * R-92, R-93: two windows and one buffer let go of the range in every order. Bit patterns say at
  * which of the three steps the buffer goes (REQBUFS(0) or CLOSE).
  */
+/* proves: R-93 S-11 */
 Test(shm_map, a_range_is_free_exactly_when_the_last_of_buffer_and_windows_lets_go)
 {
 	for (unsigned int buffer_step = 0; buffer_step < 3; buffer_step++) {
@@ -137,6 +140,7 @@ Test(shm_map, an_orphan_cannot_be_mapped_again)
 }
 
 /* */
+/* proves: R-97 */
 Test(shm_map, windows_are_bounded_with_orphans_included)
 {
 	struct shm_range a = held(GRANULE), b = held(GRANULE), freed;

@@ -21,6 +21,7 @@ usage_of(const struct fixture *f)
 }
 
 /* */
+/* proves: R-87 R-95 S-11 B37 */
 Test(shm_range, ranges_start_at_64_kib_multiples_and_never_share_a_granule)
 {
 	static const uint32_t lengths[] = {1, 4096, 65535, 65536, 65537, 200000};
@@ -58,6 +59,7 @@ Test(shm_range, a_length_of_zero_or_over_the_size_is_invalid)
 }
 
 /* */
+/* proves: S-14 */
 Test(shm_range, a_full_arena_says_enomem_until_something_is_freed)
 {
 	struct shm_range ranges[16], more;
@@ -78,6 +80,7 @@ Test(shm_range, a_full_arena_says_enomem_until_something_is_freed)
 }
 
 /* T-24, S-11 */
+/* proves: R-93 S-11 */
 Test(shm_range, a_freed_range_is_reused_after_all_that_was_free_before)
 {
 	struct shm_range range, other;
@@ -158,6 +161,7 @@ check_zero_on_reuse(bool no_access, bool punch, bool stale)
 	fixture_fini(&f);
 }
 
+/* proves: R-95 S-11 S-17 */
 Test(shm_range, a_reused_range_is_zero_up_to_its_granule_end)
 {
 	for (unsigned int i = 0; i < 8; i++) {

@@ -141,6 +141,7 @@ Test(message, glued_messages_come_apart_with_their_own_fds)
 	cr_assert_eq(message_read(reader, ours), 0);
 }
 
+/* proves: S-22 */
 Test(message, surplus_fds_are_closed_and_the_message_is_refused)
 {
 	unsigned int nb_fds = count_fds();
@@ -175,6 +176,7 @@ read_header(uint32_t flags, uint32_t size)
 	return ret;
 }
 
+/* proves: S-22 */
 Test(message, malformed_headers_are_a_protocol_error)
 {
 	cr_assert_eq(read_header(1, 0), 1);
@@ -203,6 +205,7 @@ check(uint32_t request, uint32_t size, uint32_t nb_fds)
 	return ret;
 }
 
+/* proves: S-22 */
 Test(message, counts_inside_the_payload_are_held_against_its_size)
 {
 	struct message *msg = &reader->msg;
@@ -220,6 +223,7 @@ Test(message, counts_inside_the_payload_are_held_against_its_size)
 	cr_assert_eq(check(MSG_GET_CONFIG, 12, 0), -EBADMSG);
 }
 
+/* proves: R-2 S-22 */
 Test(message, queue_indices_beyond_the_second_are_refused)
 {
 	const uint32_t states[] = {

@@ -84,6 +84,7 @@ echo_cut(struct fixture *f, const uint32_t *in, unsigned int nb_in, const uint32
 }
 
 /* */
+/* proves: R-20 */
 BOTH(one_byte_descriptors_make_no_difference)
 {
 	struct fixture *f = setup(
@@ -98,6 +99,7 @@ BOTH(one_byte_descriptors_make_no_difference)
 }
 
 /* all layouts, zero-length pieces included. */
+/* proves: R-20 */
 BOTH(random_cuts_make_no_difference)
 {
 	struct fixture *f = setup((struct fake_guest_config){
@@ -146,6 +148,7 @@ BOTH(a_chain_may_be_readable_only)
 }
 
 /* what the device may only read is unchanged, also by the indirect table's use. */
+/* proves: R-24 */
 BOTH(readable_memory_is_never_written)
 {
 	struct fixture *f = setup_plain(packed);
@@ -162,6 +165,7 @@ BOTH(readable_memory_is_never_written)
 }
 
 /* used.len never exceeds the writable part, whatever the device claims. */
+/* proves: R-23 */
 BOTH(the_written_length_is_bounded_by_the_writable_part)
 {
 	struct fixture *f = setup_plain(packed);
@@ -178,6 +182,7 @@ BOTH(the_written_length_is_bounded_by_the_writable_part)
 }
 
 /* */
+/* proves: R-21 */
 BOTH(readable_behind_writable_is_returned_with_length_zero)
 {
 	struct fixture *f = setup_plain(packed);
@@ -189,6 +194,7 @@ BOTH(readable_behind_writable_is_returned_with_length_zero)
 }
 
 /* S-5 */
+/* proves: R-14 S-5 B47 */
 BOTH(memory_outside_the_guest_is_returned_with_length_zero)
 {
 	struct fixture *f = setup_plain(packed);
@@ -212,6 +218,7 @@ BOTH(memory_outside_the_guest_is_returned_with_length_zero)
 }
 
 /* S-5 */
+/* proves: S-5 */
 BOTH(a_buffer_over_two_regions_becomes_two_pieces)
 {
 	struct fixture *f = setup(
@@ -232,6 +239,7 @@ BOTH(a_buffer_over_two_regions_becomes_two_pieces)
 }
 
 /* S-5: the first bytes are fine, the hole comes later. */
+/* proves: S-5 B47 */
 BOTH(a_buffer_that_runs_into_a_hole_is_refused)
 {
 	struct fixture *f = setup((struct fake_guest_config){.packed = packed, .nb_regions = 2});
@@ -243,6 +251,7 @@ BOTH(a_buffer_that_runs_into_a_hole_is_refused)
 }
 
 /* S-5 */
+/* proves: S-5 */
 BOTH(empty_descriptors_are_skipped_wherever_they_point)
 {
 	struct fixture *f = setup_plain(packed);
@@ -257,6 +266,7 @@ BOTH(empty_descriptors_are_skipped_wherever_they_point)
 }
 
 /* S-3: 4 GiB and more in one chain, each descriptor good by itself. */
+/* proves: S-3 */
 BOTH(a_total_of_four_gigabytes_is_refused)
 {
 	struct fixture *f = setup_plain(packed);
@@ -282,6 +292,7 @@ BOTH(a_total_of_four_gigabytes_is_refused)
 }
 
 /* longer than the queue, if indirect. */
+/* proves: R-34 */
 BOTH(a_table_of_256_entries_is_accepted_by_a_queue_of_16)
 {
 	struct fixture *f = setup((struct fake_guest_config){
@@ -322,6 +333,7 @@ BOTH(a_direct_chain_may_fill_the_whole_queue)
 }
 
 /* the limit holds for descriptors, empty or not. */
+/* proves: R-34 S-4 */
 BOTH(one_descriptor_above_the_limit_is_refused)
 {
 	struct fixture *f = setup_plain(packed);
@@ -359,6 +371,7 @@ BOTH(more_pieces_than_a_chain_holds_are_refused)
 }
 
 /* */
+/* proves: R-15 */
 BOTH(write_on_the_descriptor_of_a_table_is_ignored)
 {
 	struct fixture *f = setup_plain(packed);
@@ -373,6 +386,7 @@ BOTH(write_on_the_descriptor_of_a_table_is_ignored)
 }
 
 /* the spec lets a driver do so in a split ring. */
+/* proves: R-15 */
 BOTH(direct_descriptors_may_end_in_one_table)
 {
 	struct fixture *f = setup_plain(packed);
@@ -400,6 +414,7 @@ BOTH(a_table_that_reads_behind_a_direct_writable_is_refused)
 }
 
 /* R-14, S-4 */
+/* proves: R-14 S-4 */
 BOTH(indirect_in_indirect_is_refused)
 {
 	struct fixture *f = setup_plain(packed);
@@ -411,6 +426,7 @@ BOTH(indirect_in_indirect_is_refused)
 }
 
 /* R-14, S-4 */
+/* proves: R-14 S-4 */
 BOTH(indirect_with_next_is_refused)
 {
 	struct fixture *f = setup_plain(packed);
@@ -422,6 +438,7 @@ BOTH(indirect_with_next_is_refused)
 }
 
 /* */
+/* proves: R-4 R-15 */
 BOTH(indirect_without_the_feature_is_refused)
 {
 	struct fixture *f = setup((struct fake_guest_config){.packed = packed});
@@ -432,6 +449,7 @@ BOTH(indirect_without_the_feature_is_refused)
 }
 
 /* R-14, S-4 */
+/* proves: R-14 S-4 S-6 */
 BOTH(indirect_table_of_odd_or_zero_length_is_returned_with_length_zero)
 {
 	static const uint32_t lens[] = {0, 1, 15, 17, 31, 1024 * 16 + 16, UINT32_MAX, 0xfffffff0};
@@ -460,6 +478,7 @@ BOTH(indirect_table_outside_the_guest_is_refused)
 }
 
 /* S-4 */
+/* proves: S-1 */
 BOTH(an_indirect_table_may_span_two_regions)
 {
 	struct fixture *f = setup((struct fake_guest_config){
@@ -479,6 +498,7 @@ BOTH(an_indirect_table_may_span_two_regions)
 }
 
 /* S-3, B47 */
+/* proves: R-14 S-3 B47 */
 Test(virtq, split_a_chain_that_loops_is_returned_with_length_zero)
 {
 	struct fixture *f = setup_plain(false);
@@ -492,6 +512,7 @@ Test(virtq, split_a_chain_that_loops_is_returned_with_length_zero)
 }
 
 /* S-3, B47 */
+/* proves: R-14 S-3 B47 */
 Test(virtq, split_an_indirect_table_that_loops_is_returned_with_length_zero)
 {
 	struct fixture *f = setup_plain(false);
@@ -505,6 +526,7 @@ Test(virtq, split_an_indirect_table_that_loops_is_returned_with_length_zero)
 }
 
 /* S-2 */
+/* proves: S-2 */
 Test(virtq, split_next_beyond_the_table_is_returned_with_length_zero)
 {
 	static const uint16_t nexts[] = {64, 65, 0x8000, 0xffff};
@@ -521,6 +543,7 @@ Test(virtq, split_next_beyond_the_table_is_returned_with_length_zero)
 }
 
 /* S-4: what an earlier table left in private memory is not part of this one. */
+/* proves: R-14 S-2 */
 Test(virtq, split_next_one_behind_the_table_is_returned_with_length_zero)
 {
 	struct fixture *f = setup_plain(false);

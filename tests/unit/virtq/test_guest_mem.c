@@ -38,6 +38,7 @@ Test(guest_mem, first_and_last_byte_of_a_region_are_inside)
 	cr_expect_eq(len, 1);
 }
 
+/* proves: S-5 B47 */
 Test(guest_mem, byte_before_and_behind_a_region_are_outside)
 {
 	struct guest_mem mem;
@@ -50,6 +51,7 @@ Test(guest_mem, byte_before_and_behind_a_region_are_outside)
 	cr_expect_null(translate(&mem, UINT64_MAX, &len));
 }
 
+/* proves: S-5 B47 */
 Test(guest_mem, a_range_is_cut_at_the_end_of_its_region)
 {
 	struct guest_mem mem;
@@ -61,6 +63,7 @@ Test(guest_mem, a_range_is_cut_at_the_end_of_its_region)
 }
 
 /* S-5, CVE-2018-1059: a length that makes address + length overflow. */
+/* proves: S-5 */
 Test(guest_mem, a_length_beyond_the_address_space_is_cut_too)
 {
 	struct guest_mem mem;
@@ -103,6 +106,7 @@ Test(guest_mem, overlapping_regions_are_refused)
 	cr_expect_eq(guest_mem_init(&mem, r, 2), 0);
 }
 
+/* proves: S-5 B47 */
 Test(guest_mem, empty_and_overflowing_regions_are_refused)
 {
 	struct guest_mem mem;

@@ -113,6 +113,7 @@ serve_scribbled(struct fixture *f)
 	}
 }
 
+/* proves: S-1 */
 BOTH(a_ring_rewritten_while_it_is_read_yields_nothing_but_guest_memory)
 {
 	struct fixture *f = setup((struct fake_guest_config){

@@ -56,6 +56,7 @@ struct crossing {
 };
 
 /* positions of split rings run to 65536, those of packed rings twice round. */
+/* proves: R-17 B48 */
 Test(virtq, event_idx_crossing_table)
 {
 	static const struct crossing rows[] = {
@@ -84,6 +85,7 @@ Test(virtq, event_idx_crossing_table)
 	}
 }
 
+/* proves: R-84 */
 BOTH(one_notification_covers_all_that_was_flushed)
 {
 	struct fixture *f = setup_plain(packed);
@@ -119,6 +121,7 @@ BOTH(a_refused_chain_is_notified)
 }
 
 /* B22, R-17: without EVENT_IDX by flag. */
+/* proves: R-17 R-84 B22 */
 BOTH(suppression_by_flag_is_honoured)
 {
 	struct fixture *f = setup_plain(packed);
@@ -132,6 +135,7 @@ BOTH(suppression_by_flag_is_honoured)
 }
 
 /* B22, R-17: with EVENT_IDX by index, from the first entry on. */
+/* proves: R-17 B22 */
 BOTH(suppression_by_event_index_is_honoured)
 {
 	struct fixture *f = setup_event_idx(packed, 64);
@@ -145,6 +149,7 @@ BOTH(suppression_by_event_index_is_honoured)
 }
 
 /* the flag means nothing in a split ring with EVENT_IDX. */
+/* proves: R-17 */
 Test(virtq, split_flag_is_ignored_with_event_idx)
 {
 	struct fixture *f = setup_event_idx(false, 64);
@@ -166,6 +171,7 @@ Test(virtq, packed_disable_is_honoured_with_event_idx)
 }
 
 /* R-17, B48: against counting, over wrap and restart of both formats. */
+/* proves: R-17 B22 B48 */
 BOTH(event_index_is_met_exactly_for_a_hundred_thousand_entries)
 {
 	struct fixture *f = setup_event_idx(packed, packed ? 13 : 16);
@@ -289,6 +295,7 @@ BOTH(a_sleeping_device_is_kicked_at_every_index_by_flag)
 	teardown(f);
 }
 
+/* proves: R-17 B48 */
 BOTH(a_sleeping_device_is_kicked_at_every_index_by_event)
 {
 	struct fixture *f = setup_event_idx(packed, 8);
@@ -322,6 +329,7 @@ BOTH(kicks_off_takes_back_kicks_on)
 }
 
 /* */
+/* proves: R-17 S-16 */
 BOTH(spurious_kicks_find_nothing_and_do_nothing)
 {
 	struct fixture *f = setup_plain(packed);

@@ -41,6 +41,7 @@ run(struct fixture *f, unsigned int nb, unsigned int max_batch)
 }
 
 /* R-19, B48: the u16 index starts over; the packed wrap counter turns a thousand times. */
+/* proves: R-19 R-33 B48 */
 BOTH(seventy_thousand_chains_come_back_once_each_and_in_order)
 {
 	struct fixture *f = setup_plain(packed);
@@ -77,6 +78,7 @@ BOTH(what_to_look_at_changes_with_the_next_chain_and_not_before)
 }
 
 /* sizes that are no power of two, chains of two slots across the wrap. */
+/* proves: R-16 */
 Test(virtq, packed_ring_of_any_size_wraps)
 {
 	static const uint16_t sizes[] = {2, 3, 5, 7, 31, 33, 100, 255};
@@ -110,6 +112,7 @@ BOTH(a_ring_of_one_slot_works_with_indirect_tables)
 }
 
 /* the used index skips as many slots as each chain took. */
+/* proves: R-16 R-18 R-19 */
 BOTH(chains_of_different_lengths_mix)
 {
 	struct fixture *f = setup(
@@ -140,6 +143,7 @@ BOTH(chains_of_different_lengths_mix)
 }
 
 /* the order of completion is the device's business. */
+/* proves: R-18 R-19 */
 BOTH(chains_may_be_returned_in_another_order)
 {
 	struct fixture *f = setup_plain(packed);
@@ -262,6 +266,7 @@ BOTH(a_burst_takes_no_more_than_asked_for)
 }
 
 /* the good ones around a bad chain are served, and all keep their order. */
+/* proves: R-14 R-19 */
 BOTH(a_bad_chain_in_a_burst_does_not_disturb_its_neighbours)
 {
 	struct fixture *f = setup_plain(packed);
@@ -284,6 +289,7 @@ BOTH(a_bad_chain_in_a_burst_does_not_disturb_its_neighbours)
 }
 
 /* S-1: what the guest changes after the pop is never seen. */
+/* proves: S-1 */
 BOTH(a_descriptor_rewritten_after_the_pop_changes_nothing)
 {
 	struct fixture *f = setup_plain(packed);
@@ -302,6 +308,7 @@ BOTH(a_descriptor_rewritten_after_the_pop_changes_nothing)
 }
 
 /* */
+/* proves: R-11 */
 BOTH(what_is_in_the_ring_before_the_start_is_seen_without_a_kick)
 {
 	struct fixture *f = setup_plain(packed);
@@ -317,6 +324,7 @@ BOTH(what_is_in_the_ring_before_the_start_is_seen_without_a_kick)
 }
 
 /* after the stop no bit of guest memory changes and none is looked at. */
+/* proves: R-12 R-13 S-21 */
 BOTH(a_stopped_ring_is_left_alone)
 {
 	struct fixture *f = setup_plain(packed);
@@ -405,6 +413,7 @@ BOTH(available_and_used_base_may_differ)
 	teardown(f);
 }
 
+/* proves: S-2 */
 Test(virtq, start_refuses_what_no_ring_can_be)
 {
 	struct fixture *f = setup_plain(false);
@@ -485,6 +494,7 @@ expect_broken(struct fixture *f)
 }
 
 /* S-2, R-14, B6 */
+/* proves: R-14 S-2 B6 */
 Test(virtq, split_avail_index_that_jumps_beyond_the_ring_breaks_it)
 {
 	static const uint16_t jumps[] = {65, 0x7fff, 0x8000, 0xffff};
@@ -524,6 +534,7 @@ Test(virtq, split_avail_index_that_goes_back_breaks_the_ring)
 }
 
 /* S-2, B6 */
+/* proves: R-14 S-2 B6 */
 Test(virtq, split_head_beyond_the_table_breaks_the_ring)
 {
 	static const uint16_t heads[] = {64, 65, 0x8000, 0xffff};
@@ -553,6 +564,7 @@ Test(virtq, split_chains_before_a_wild_head_are_still_taken)
 }
 
 /* S-3, B47: the id of such a chain is not known, so there is nothing to return. */
+/* proves: R-14 S-3 */
 Test(virtq, packed_chain_without_an_end_breaks_the_ring)
 {
 	struct fixture *f = setup((struct fake_guest_config){.packed = true, .queue_size = 5});
@@ -565,6 +577,7 @@ Test(virtq, packed_chain_without_an_end_breaks_the_ring)
 }
 
 /* the id stands in the last descriptor, however early the chain went wrong. */
+/* proves: R-16 */
 Test(virtq, packed_bad_chain_is_walked_to_its_end)
 {
 	struct fixture *f = setup_plain(true);
@@ -578,6 +591,7 @@ Test(virtq, packed_bad_chain_is_walked_to_its_end)
 }
 
 /* stale descriptors of the lap before look neither available nor used. */
+/* proves: R-16 */
 Test(virtq, packed_empty_ring_stays_empty_at_every_slot)
 {
 	struct fixture *f = setup((struct fake_guest_config){.packed = true, .queue_size = 7});

@@ -13,8 +13,7 @@
 #include "base/util.h"
 #include "shm_fixture.h"
 
-/* */
-/* proves: R-85 */
+/* proves: R-85 R-87 */
 Test(shm_arena, the_size_is_rounded_to_a_power_of_two_and_to_a_granule)
 {
 	static const uint64_t asked[] = {1, 65536, 65537, 3 << 20, 5u << 20};

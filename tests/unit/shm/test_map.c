@@ -35,7 +35,6 @@ held(uint32_t length)
 	return range;
 }
 
-/* */
 /* proves: R-90 B26 */
 Test(shm_map, repeated_mmap_succeeds_and_ends_with_as_many_munmaps)
 {
@@ -139,7 +138,6 @@ Test(shm_map, an_orphan_cannot_be_mapped_again)
 	cr_assert_eq(shm_map_open(map, &range), -EINVAL);
 }
 
-/* */
 /* proves: R-97 */
 Test(shm_map, windows_are_bounded_with_orphans_included)
 {

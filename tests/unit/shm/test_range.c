@@ -20,7 +20,6 @@ usage_of(const struct fixture *f)
 	return usage;
 }
 
-/* */
 /* proves: R-87 R-95 S-11 B37 */
 Test(shm_range, ranges_start_at_64_kib_multiples_and_never_share_a_granule)
 {
@@ -58,8 +57,7 @@ Test(shm_range, a_length_of_zero_or_over_the_size_is_invalid)
 	fixture_fini(&f);
 }
 
-/* */
-/* proves: S-14 */
+/* proves: R-97 S-14 */
 Test(shm_range, a_full_arena_says_enomem_until_something_is_freed)
 {
 	struct shm_range ranges[16], more;

@@ -83,7 +83,6 @@ echo_cut(struct fixture *f, const uint32_t *in, unsigned int nb_in, const uint32
 	cr_assert_str_eq(got, text);
 }
 
-/* */
 /* proves: R-20 */
 BOTH(one_byte_descriptors_make_no_difference)
 {
@@ -181,7 +180,6 @@ BOTH(the_written_length_is_bounded_by_the_writable_part)
 	teardown(f);
 }
 
-/* */
 /* proves: R-21 */
 BOTH(readable_behind_writable_is_returned_with_length_zero)
 {
@@ -193,7 +191,6 @@ BOTH(readable_behind_writable_is_returned_with_length_zero)
 	teardown(f);
 }
 
-/* S-5 */
 /* proves: R-14 S-5 B47 */
 BOTH(memory_outside_the_guest_is_returned_with_length_zero)
 {
@@ -217,7 +214,6 @@ BOTH(memory_outside_the_guest_is_returned_with_length_zero)
 	teardown(f);
 }
 
-/* S-5 */
 /* proves: S-5 */
 BOTH(a_buffer_over_two_regions_becomes_two_pieces)
 {
@@ -250,7 +246,6 @@ BOTH(a_buffer_that_runs_into_a_hole_is_refused)
 	teardown(f);
 }
 
-/* S-5 */
 /* proves: S-5 */
 BOTH(empty_descriptors_are_skipped_wherever_they_point)
 {
@@ -370,7 +365,6 @@ BOTH(more_pieces_than_a_chain_holds_are_refused)
 	teardown(f);
 }
 
-/* */
 /* proves: R-15 */
 BOTH(write_on_the_descriptor_of_a_table_is_ignored)
 {
@@ -413,7 +407,6 @@ BOTH(a_table_that_reads_behind_a_direct_writable_is_refused)
 	teardown(f);
 }
 
-/* R-14, S-4 */
 /* proves: R-14 S-4 */
 BOTH(indirect_in_indirect_is_refused)
 {
@@ -425,7 +418,6 @@ BOTH(indirect_in_indirect_is_refused)
 	teardown(f);
 }
 
-/* R-14, S-4 */
 /* proves: R-14 S-4 */
 BOTH(indirect_with_next_is_refused)
 {
@@ -437,7 +429,6 @@ BOTH(indirect_with_next_is_refused)
 	teardown(f);
 }
 
-/* */
 /* proves: R-4 R-15 */
 BOTH(indirect_without_the_feature_is_refused)
 {
@@ -448,7 +439,6 @@ BOTH(indirect_without_the_feature_is_refused)
 	teardown(f);
 }
 
-/* R-14, S-4 */
 /* proves: R-14 S-4 S-6 */
 BOTH(indirect_table_of_odd_or_zero_length_is_returned_with_length_zero)
 {
@@ -477,8 +467,7 @@ BOTH(indirect_table_outside_the_guest_is_refused)
 	teardown(f);
 }
 
-/* S-4 */
-/* proves: S-1 */
+/* proves: S-1 S-4 S-5 */
 BOTH(an_indirect_table_may_span_two_regions)
 {
 	struct fixture *f = setup((struct fake_guest_config){
@@ -497,7 +486,6 @@ BOTH(an_indirect_table_may_span_two_regions)
 	teardown(f);
 }
 
-/* S-3, B47 */
 /* proves: R-14 S-3 B47 */
 Test(virtq, split_a_chain_that_loops_is_returned_with_length_zero)
 {
@@ -511,7 +499,6 @@ Test(virtq, split_a_chain_that_loops_is_returned_with_length_zero)
 	teardown(f);
 }
 
-/* S-3, B47 */
 /* proves: R-14 S-3 B47 */
 Test(virtq, split_an_indirect_table_that_loops_is_returned_with_length_zero)
 {
@@ -525,7 +512,6 @@ Test(virtq, split_an_indirect_table_that_loops_is_returned_with_length_zero)
 	teardown(f);
 }
 
-/* S-2 */
 /* proves: S-2 */
 Test(virtq, split_next_beyond_the_table_is_returned_with_length_zero)
 {

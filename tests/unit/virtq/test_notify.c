@@ -328,7 +328,6 @@ BOTH(kicks_off_takes_back_kicks_on)
 	teardown(f);
 }
 
-/* */
 /* proves: R-17 S-16 */
 BOTH(spurious_kicks_find_nothing_and_do_nothing)
 {

@@ -307,7 +307,6 @@ BOTH(a_descriptor_rewritten_after_the_pop_changes_nothing)
 	teardown(f);
 }
 
-/* */
 /* proves: R-11 */
 BOTH(what_is_in_the_ring_before_the_start_is_seen_without_a_kick)
 {
@@ -493,7 +492,6 @@ expect_broken(struct fixture *f)
 	expect_number(f, id, 1);
 }
 
-/* S-2, R-14, B6 */
 /* proves: R-14 S-2 B6 */
 Test(virtq, split_avail_index_that_jumps_beyond_the_ring_breaks_it)
 {
@@ -533,7 +531,6 @@ Test(virtq, split_avail_index_that_goes_back_breaks_the_ring)
 	teardown(f);
 }
 
-/* S-2, B6 */
 /* proves: R-14 S-2 B6 */
 Test(virtq, split_head_beyond_the_table_breaks_the_ring)
 {

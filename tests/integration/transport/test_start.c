@@ -122,7 +122,7 @@ Test(gateway_start, E_ring_addresses_outside_memory_are_refused_and_the_connecti
 	fe_send(&bed.fe, 2, 0, &bed.fe.features, 8, -1);
 	fe_set_mem_table(&bed.fe, -1, 0);
 	fe_set_ring(&bed.fe, 0, 0);
-	addr[1] = FE_UVA + 2 * FE_MEM_BYTES - 16; /* the table would leave its region */
+	addr[1] = FE_UVA + FE_MEM_BYTES - 16; /* the table would leave its region */
 	fe_set(&bed.fe, 9, addr, sizeof(addr), -1);
 	fe_send(&bed.fe, 18, FE_NR, enable, sizeof(enable), -1);
 	cr_assert_neq(fe_reply_u64(&bed.fe, 18), 0);

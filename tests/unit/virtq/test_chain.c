@@ -546,6 +546,9 @@ Test(virtq, split_next_one_behind_the_table_is_returned_with_length_zero)
 	cr_assert_eq(fake_guest_poll(f->g, 0, &used), 1);
 	e[0].next = 2;
 	expect_table_refused(f, e, 2);
+	/* Nor is what stands behind it in the guest's memory, however good. */
+	d = (struct fake_desc){make_table(f, e, 3), 32, INDIRECT, 0};
+	expect_refused(f, &d, 1);
 	teardown(f);
 }
 

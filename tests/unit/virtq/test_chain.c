@@ -467,7 +467,7 @@ BOTH(indirect_table_outside_the_guest_is_refused)
 	teardown(f);
 }
 
-/* proves: S-1 S-4 S-5 */
+/* proves: S-4 S-5 */
 BOTH(an_indirect_table_may_span_two_regions)
 {
 	struct fixture *f = setup((struct fake_guest_config){

@@ -57,6 +57,33 @@ Test(device_framing, a_short_readable_part_is_refused_and_does_nothing)
 	}
 }
 
+/* proves: R-24 */
+Test(device_framing, what_may_only_be_read_stays_as_it_was)
+{
+	struct v4l2_control c = {.id = H_CTRL, .value = 0x5a5a5a5a};
+	struct virtio_media_resp_header resp;
+	struct fake_used used;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct h *h = h_create(&both_rings[i]);
+		struct virtio_media_cmd_ioctl cmd = {.hdr.cmd = VIRTIO_MEDIA_CMD_IOCTL,
+			.session_id = h_open(h),
+			.code = _IOC_NR(VIDIOC_G_CTRL)};
+
+		h_send_ioctl(h, cmd.session_id, cmd.code, &c, sizeof(c), sizeof(c));
+		h_pass(h, 2);
+		cr_assert_eq(fake_guest_poll(h->guest, DEVICE_COMMANDQ, &used), 1);
+		cr_assert_eq(used.len, sizeof(resp) + sizeof(c));
+		cr_assert(fake_used_copy(&used, &resp, sizeof(resp)));
+		cr_assert_eq(resp.status, 0);
+		cr_assert_eq(used.readable[0].iov_len, sizeof(cmd) + sizeof(c));
+		cr_assert_arr_eq(used.readable[0].iov_base, &cmd, sizeof(cmd));
+		cr_assert_arr_eq((char *)used.readable[0].iov_base + sizeof(cmd), &c, sizeof(c));
+		h_destroy(h);
+	}
+}
+
 /* proves: R-30 S-19 */
 Test(device_framing, an_unknown_command_is_enotty)
 {

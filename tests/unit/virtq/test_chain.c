@@ -146,8 +146,7 @@ BOTH(a_chain_may_be_readable_only)
 	teardown(f);
 }
 
-/* what the device may only read is unchanged, also by the indirect table's use. */
-/* proves: R-24 */
+/* The table itself is readable memory, too. */
 BOTH(readable_memory_is_never_written)
 {
 	struct fixture *f = setup_plain(packed);

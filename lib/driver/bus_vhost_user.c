@@ -33,7 +33,7 @@ vu_connect(struct driver *drv)
 		ret = driver_open_eventfds(drv);
 	}
 	if (ret == 0 && fe->sock < 0) {
-		fe->sock = frontend_connect(c->socket_path);
+		fe->sock = message_connect(c->socket_path);
 		ret = MIN(fe->sock, 0);
 	}
 	fe->mem = &drv->mem;

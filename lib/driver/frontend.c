@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -59,29 +58,6 @@ frontend_set_dead(struct frontend *fe)
 	if (fe->death_fd >= 0 && write(fe->death_fd, &one, sizeof(one)) < 0) {
 		log_debug(&log_driver, "death of the back-end was known already");
 	}
-}
-
-int
-frontend_connect(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (path == NULL || strlen(path) >= sizeof(addr.sun_path)) {
-		return -EINVAL;
-	}
-	memcpy(addr.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return -errno;
-	}
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
 }
 
 int

@@ -94,7 +94,6 @@ struct frontend_vring {
 /* Takes the connected socket. */
 int frontend_init(struct frontend *fe, int sock, int timeout_ms);
 void frontend_fini(struct frontend *fe);
-int frontend_connect(const char *path);
 
 /* QEMU's realize: negotiation up to the size of region 0. wanted: RING_F_* bits we can use. */
 int frontend_negotiate(struct frontend *fe, uint64_t wanted, uint64_t protocol_mask);
@@ -119,8 +118,13 @@ void channel_stop(struct frontend *fe);
  */
 int channel_serve(struct frontend *fe);
 
-/* Message transport (message.c). Exactly n bytes before the deadline, or a negative errno. */
+/* Message transport (message.c). Connects to a UNIX stream socket. */
+int message_connect(const char *path);
 uint64_t message_deadline(int timeout_ms);
+/* Until `events` on sock, or anything that poll(2) says. -ECANCELED when the wake fd fires,
+ * -ETIMEDOUT. */
+int message_wait(int sock, short events, int wake_fd, uint64_t deadline_ns);
+/* Exactly n bytes before the deadline, or a negative errno. */
 int wire_send(int sock, const struct vhost_user_header *hdr, const void *payload, const int *fds,
 	unsigned int nb_fds, uint64_t deadline_ns);
 /* fds may be NULL; surplus fds are closed; *nb_fds: room in, number out. wake_fd may be -1. */

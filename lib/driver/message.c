@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,9 +22,31 @@ message_deadline(int timeout_ms)
 	                      : clock_monotonic_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
 }
 
-/* Waits for `events` on sock. -ECANCELED when the wake fd fires, -ETIMEDOUT. */
-static int
-wait_for(int sock, short events, int wake_fd, uint64_t deadline_ns)
+int
+message_connect(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (path == NULL || strlen(path) >= sizeof(addr.sun_path)) {
+		return -EINVAL;
+	}
+	memcpy(addr.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int
+message_wait(int sock, short events, int wake_fd, uint64_t deadline_ns)
 {
 	struct pollfd fds[2] = {{.fd = sock, .events = events}, {.fd = wake_fd, .events = POLLIN}};
 	uint64_t now = clock_monotonic_ns();
@@ -79,7 +102,7 @@ wire_send(int sock, const struct vhost_user_header *hdr, const void *payload, co
 			return -errno;
 		}
 		if (n < 0) {
-			ret = wait_for(sock, POLLOUT, -1, deadline_ns);
+			ret = message_wait(sock, POLLOUT, -1, deadline_ns);
 			n = 0;
 		} else {
 			msg.msg_control = NULL; /* fds went with the first byte */
@@ -146,7 +169,8 @@ wire_read(struct message_reader *reader, void *buf, size_t n)
 			return -errno;
 		}
 		if (got < 0) {
-			ret = wait_for(reader->sock, POLLIN, reader->wake_fd, reader->deadline_ns);
+			ret = message_wait(
+				reader->sock, POLLIN, reader->wake_fd, reader->deadline_ns);
 			got = 0;
 		} else {
 			take_fds(reader, &msg);

@@ -32,10 +32,15 @@ struct bus_ops {
 	int (*reboot)(struct driver *drv);
 	int (*read_config)(struct driver *drv, uint32_t offset, void *data, uint32_t size);
 	bool (*is_dead)(const struct driver *drv);
+	/* After a sleep: takes note of interrupts. */
+	void (*acknowledge)(struct driver *drv);
+	/* Copies a part of the window from the device; NULL: it is mapped. */
+	int (*fetch)(struct driver *drv, uint64_t offset, uint64_t len);
 	int max_sleep_ms; /* how long to trust that an interrupt wakes a sleeper */
 };
 
 extern const struct bus_ops bus_local;      /* someone in this process serves the rings */
 extern const struct bus_ops bus_vhost_user; /* a vhost-user socket: we are the front-end */
+extern const struct bus_ops bus_virtio_pci; /* a device of a QEMU whose processor we are */
 
 #endif

@@ -59,5 +59,6 @@ const struct bus_ops bus_local = {
 	.reboot = nothing,
 	.read_config = local_read_config,
 	.is_dead = local_is_dead,
+	.acknowledge = driver_drain_eventfds,
 	.max_sleep_ms = 1000,
 };

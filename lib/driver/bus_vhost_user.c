@@ -130,5 +130,6 @@ const struct bus_ops bus_vhost_user = {
 	.reboot = vu_reset,
 	.read_config = vu_read_config,
 	.is_dead = vu_is_dead,
+	.acknowledge = driver_drain_eventfds,
 	.max_sleep_ms = 1000,
 };

@@ -71,6 +71,19 @@ driver_open_eventfds(struct driver *drv)
 	return 0;
 }
 
+void
+driver_drain_eventfds(struct driver *drv)
+{
+	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
+		int fd = drv->rings[q].call_fd;
+		uint64_t value;
+
+		if (fd >= 0 && read(fd, &value, sizeof(value)) < 0) {
+			continue; /* non-blocking: nothing was in it */
+		}
+	}
+}
+
 static void
 close_fds(struct driver *drv)
 {
@@ -264,6 +277,25 @@ driver_connect(const struct driver_config *config, struct driver **out)
 	return drv == NULL ? ret : create(drv, out);
 }
 
+int
+driver_attach(const struct driver_config *config, const struct driver_machine *machine,
+	struct driver **out)
+{
+	int ret;
+	struct driver *drv = alloc_driver(config, &bus_virtio_pci, &ret);
+
+	if (drv == NULL) {
+		return ret;
+	}
+	drv->pci = calloc(1, sizeof(*drv->pci));
+	if (drv->pci == NULL) {
+		free(drv);
+		return -ENOMEM;
+	}
+	drv->pci->machine = *machine;
+	return create(drv, out);
+}
+
 void
 driver_disconnect(struct driver *drv)
 {
@@ -391,6 +423,17 @@ driver_window(const struct driver *drv, size_t *len)
 {
 	*len = drv->window.bytes;
 	return drv->window.base;
+}
+
+int
+driver_window_fetch(struct driver *drv, const void *addr, size_t len)
+{
+	uint64_t offset = (uintptr_t)addr - (uintptr_t)drv->window.base;
+
+	if (!window_is_mapped(&drv->window, offset, len)) {
+		return -EINVAL;
+	}
+	return drv->bus->fetch != NULL ? drv->bus->fetch(drv, offset, len) : 0;
 }
 
 void *

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The user-space virtio-media driver: the other end of the wire. It is a vhost-user front-end (it
- * connects to a socket, lends guest memory, serves the shared memory requests of the back-end) and
- * a virtio driver (split and packed rings, commands, events). It trusts nothing that the device
- * writes: each byte is copied once, checked and only then used; what fails a check is dropped and
- * counted (struct driver_stats), protocol.md R-102 to R-130.
+ * The user-space virtio-media driver: the other end of the wire. It is a virtio driver (split and
+ * packed rings, commands, events) and, below that, either a vhost-user front-end (it connects to a
+ * socket, lends guest memory, serves the shared memory requests of the back-end) or the only guest
+ * of a QEMU. It trusts nothing that the device writes: each byte is copied once, checked and only
+ * then used; what fails a check is dropped and counted (struct driver_stats), protocol.md R-102 to
+ * R-130.
  *
  * Threads. One driver object belongs to one thread; two drivers are independent. driver_connect()
  * starts one helper thread per driver, which sleeps in poll(2) and wakes only for a request of the
@@ -90,6 +91,7 @@ struct driver_stats {
 	uint64_t kicks;            /* eventfd writes, both queues */
 	uint64_t kicks_suppressed; /* publications the device did not want to hear of */
 	uint64_t sleeps;           /* poll(2) calls while waiting */
+	uint64_t interrupts;       /* driver_attach(): sleeps in which MSI-X messages came */
 	uint64_t timeouts;         /* commands given up */
 	uint64_t late;             /* used elements of commands given up before */
 	uint64_t events_dqbuf, events_v4l2, events_error; /* accepted and delivered */
@@ -116,6 +118,31 @@ int driver_connect(const struct driver_config *config, struct driver **drv);
 
 /* Memory and rings without a socket: someone in this process serves driver_ring_layout(). */
 int driver_create_local(const struct driver_config *config, struct driver **drv);
+
+/*
+ * A QEMU under `-accel qtest`, which has no processor, with a virtio-media device on PCI bus 0: the
+ * program is the guest. pause, resume and reset are what the monitor calls stop, cont and
+ * system_reset; each returns 0 when that is done, or a negative errno.
+ */
+struct driver_machine {
+	const char *qtest_path;  /* QEMU's qtest socket */
+	const char *memory_path; /* the file behind guest memory, which QEMU shares (share=on) */
+	uint8_t slot;            /* of the device, 0..31 */
+	int (*pause)(void *arg);
+	int (*resume)(void *arg);
+	int (*reset)(void *arg);
+	void *arg;
+};
+
+/*
+ * The driver in that guest. Its memory is mem_bytes from MEMORY_GPA (1 GiB) on, so the guest has
+ * more than that; socket_path, protocol_features and regions of the configuration do not matter.
+ * driver_stop() pauses the machine, driver_start() continues it, driver_reset() resets the device
+ * through its registers, driver_reboot() the machine. -ENODEV: no virtio device in the slot;
+ * -EINVAL: queues larger than the device's.
+ */
+int driver_attach(const struct driver_config *config, const struct driver_machine *machine,
+	struct driver **drv);
 
 /* Hangs up and frees everything, sessions included. Outstanding requests end with -ENODEV. */
 void driver_disconnect(struct driver *drv);
@@ -236,6 +263,11 @@ int driver_mmap(struct driver_session *session, uint32_t mem_offset, bool writab
 	size_t *len);
 /* Also after driver_close(); not after driver_reset(). */
 int driver_munmap(struct driver *drv, void *addr);
+/*
+ * Reads what the device put into [addr, addr + len) of the window. Where the window is memory of
+ * this process it is there already; behind driver_attach() it is copied from the guest's.
+ */
+int driver_window_fetch(struct driver *drv, const void *addr, size_t len);
 /* Start of the window of region 0; parts that are not mapped fault. NULL: no region. */
 void *driver_window(const struct driver *drv, size_t *len);
 /*

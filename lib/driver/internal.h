@@ -9,6 +9,7 @@
 #include "driver/frontend.h"
 #include "driver/memory.h"
 #include "driver/ring.h"
+#include "driver/virtio_pci.h"
 #include "driver/window.h"
 #include "linux/virtio_media.h"
 #include "protocol/ioctl_table.h"
@@ -140,12 +141,15 @@ struct driver {
 	struct memory mem;
 	struct window window;
 	struct frontend fe;
-	int spare_fds[2]; /* masked call and error eventfds, as QEMU hands over */
+	struct virtio_pci *pci; /* of bus_virtio_pci */
+	int spare_fds[2];       /* masked call and error eventfds, as QEMU hands over */
 	uint8_t *slot_mem;
 };
 
 /* driver.c, for buses. The kick, call and spare eventfds, closed with the driver. */
 int driver_open_eventfds(struct driver *drv);
+/* Their interrupts, taken note of. */
+void driver_drain_eventfds(struct driver *drv);
 /* RING_F_* bits that the configuration allows. */
 uint64_t driver_wanted_features(const struct driver_config *c);
 void driver_kick_all(struct driver *drv);

@@ -2,9 +2,11 @@
 #include "driver/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,49 +21,91 @@ LOG_TYPE_USE(driver);
 #define HUGEPAGE_BYTES   (2ULL << 20)
 #define MEMORY_MAX_BYTES (1ULL << 40)
 
+/* Maps mem->bytes of mem->fd and makes the allocator; on failure nothing is left, the fd neither.
+ */
+static int
+map(struct memory *mem, uint64_t file_offset)
+{
+	int err;
+
+	mem->base = mmap(
+		NULL, mem->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, mem->fd, (off_t)file_offset);
+	if (mem->base == MAP_FAILED) {
+		err = -errno;
+		goto close_fd;
+	}
+	mem->nb_pages = (uint32_t)(mem->bytes / MEMORY_PAGE_BYTES);
+	mem->run = calloc(mem->nb_pages, sizeof(*mem->run));
+	if (mem->run != NULL) {
+		return 0;
+	}
+	err = -ENOMEM;
+	munmap(mem->base, mem->bytes);
+close_fd:
+	close(mem->fd);
+	memset(mem, 0, sizeof(*mem));
+	mem->fd = -1;
+	return err;
+}
+
 int
 memory_init(struct memory *mem, uint64_t bytes, unsigned int nb_regions, bool hugepages)
 {
 	uint64_t unit = (uint64_t)nb_regions * (hugepages ? HUGEPAGE_BYTES : MEMORY_PAGE_BYTES);
 	unsigned int flags = MFD_CLOEXEC | (hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
-	int err;
+	int ret;
 
 	if (bytes == 0 || bytes > MEMORY_MAX_BYTES) {
 		return -EINVAL;
 	}
-	mem->bytes = (bytes + unit - 1) / unit * unit;
-	mem->nb_regions = nb_regions;
-	mem->nb_pages = (uint32_t)(mem->bytes / MEMORY_PAGE_BYTES);
+	bytes = (bytes + unit - 1) / unit * unit;
 	mem->fd = memfd_create("vmedia-guest", flags);
-	if (mem->fd < 0 || ftruncate(mem->fd, (off_t)mem->bytes) != 0) {
-		err = -errno;
-		goto close_fd;
-	}
-	mem->base = mmap(NULL, mem->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, mem->fd, 0);
-	if (mem->base == MAP_FAILED) {
-		err = -errno;
-		if (hugepages) {
-			log_err(&log_driver,
-				"guest memory needs %llu free hugepages of 2 MiB; set vm.nr_hugepages",
-				(unsigned long long)(mem->bytes / HUGEPAGE_BYTES));
+	if (mem->fd < 0 || ftruncate(mem->fd, (off_t)bytes) != 0) {
+		ret = -errno;
+		if (mem->fd >= 0) {
+			close(mem->fd);
 		}
-		goto close_fd;
+		mem->fd = -1;
+		return ret;
 	}
-	mem->run = calloc(mem->nb_pages, sizeof(*mem->run));
-	if (mem->run == NULL) {
-		err = -ENOMEM;
-		goto unmap;
+	mem->bytes = bytes;
+	mem->nb_regions = nb_regions;
+	ret = map(mem, 0);
+	if (ret != 0 && hugepages) {
+		log_err(&log_driver,
+			"guest memory needs %llu free hugepages of 2 MiB; set vm.nr_hugepages",
+			(unsigned long long)(bytes / HUGEPAGE_BYTES));
 	}
-	return 0;
-unmap:
-	munmap(mem->base, mem->bytes);
-close_fd:
+	return ret;
+}
+
+int
+memory_init_file(struct memory *mem, const char *path, uint64_t bytes)
+{
+	struct stat st;
+	int ret = 0;
+
+	if (bytes == 0 || bytes > MEMORY_MAX_BYTES) {
+		return -EINVAL;
+	}
+	mem->bytes = round_up(bytes, MEMORY_PAGE_BYTES);
+	mem->nb_regions = 1;
+	mem->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (mem->fd < 0 || fstat(mem->fd, &st) != 0) {
+		ret = -errno;
+	} else if ((uint64_t)st.st_size < MEMORY_GPA + mem->bytes) {
+		log_err(&log_driver, "%s: guest memory ends before %llu", path,
+			(unsigned long long)(MEMORY_GPA + mem->bytes));
+		ret = -EINVAL;
+	}
+	if (ret == 0) {
+		return map(mem, MEMORY_GPA);
+	}
 	if (mem->fd >= 0) {
 		close(mem->fd);
 	}
-	memset(mem, 0, sizeof(*mem));
-	mem->fd = -1;
-	return err;
+	*mem = (struct memory){.fd = -1};
+	return ret;
 }
 
 void

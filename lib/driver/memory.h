@@ -29,6 +29,9 @@ struct memory {
 
 /* Rounds bytes up so that each region is whole pages (2 MiB ones with hugepages). -ENOMEM. */
 int memory_init(struct memory *mem, uint64_t bytes, unsigned int nb_regions, bool hugepages);
+/* The bytes from MEMORY_GPA on of a file that is the whole of somebody's guest memory. -EINVAL: it
+ * is too short. */
+int memory_init_file(struct memory *mem, const char *path, uint64_t bytes);
 void memory_fini(struct memory *mem);
 
 /* Zeroed whole pages, contiguous; NULL: none left. */

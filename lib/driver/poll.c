@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include "base/util.h"
 #include "driver/internal.h"
@@ -48,16 +47,6 @@ driver_check(struct driver *drv)
 	return drv->dead;
 }
 
-static void
-drain_fd(int fd)
-{
-	uint64_t value;
-
-	if (fd >= 0 && read(fd, &value, sizeof(value)) < 0) {
-		return; /* non-blocking: nothing was in it */
-	}
-}
-
 bool
 driver_arm(struct driver *drv)
 {
@@ -75,8 +64,8 @@ disarm(struct driver *drv)
 {
 	for (unsigned int q = 0; q < DRIVER_NB_QUEUES; q++) {
 		ring_disarm(&drv->rings[q]);
-		drain_fd(drv->rings[q].call_fd);
 	}
+	drv->bus->acknowledge(drv);
 	drv->armed = false;
 }
 

@@ -104,6 +104,9 @@ struct ring {
 		} p;
 	};
 	int kick_fd, call_fd;
+	void (*bell)(void *arg, unsigned int queue); /* kicks instead of kick_fd when not NULL */
+	void *bell_arg;
+	unsigned int bell_queue;
 	uint32_t start_base; /* for SET_VRING_BASE */
 	void *pages;         /* the shared memory of the ring */
 	uint64_t nb_bad_index, nb_bad_id, nb_kicks, nb_kicks_suppressed;

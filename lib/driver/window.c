@@ -40,6 +40,21 @@ window_init(struct window *w, uint64_t bytes)
 	return 0;
 }
 
+int
+window_init_copy(struct window *w, uint64_t bytes)
+{
+	int ret = window_init(w, bytes);
+
+	if (ret != 0 || bytes == 0) {
+		return ret;
+	}
+	if (mprotect(w->base, bytes, PROT_READ | PROT_WRITE) != 0) {
+		return -errno;
+	}
+	w->maps[w->nb_maps++] = (struct window_map){.len = bytes, .fd = -1};
+	return 0;
+}
+
 void
 window_fini(struct window *w)
 {
@@ -167,7 +182,9 @@ static void
 drop(struct window *w, unsigned int i)
 {
 	reserve(w, w->maps[i].shm_offset, w->maps[i].len);
-	close(w->maps[i].fd);
+	if (w->maps[i].fd >= 0) {
+		close(w->maps[i].fd);
+	}
 	w->maps[i] = w->maps[--w->nb_maps];
 }
 

@@ -37,6 +37,8 @@ struct window_request {
 
 /* bytes: 0, or a power of two of whole pages, else -EPROTO. */
 int window_init(struct window *w, uint64_t bytes);
+/* Ordinary memory of that size, all of it mapped: for copies of a region that lies elsewhere. */
+int window_init_copy(struct window *w, uint64_t bytes);
 void window_fini(struct window *w);
 
 /*

@@ -260,3 +260,23 @@ Test(driver_window, channel_with_nonsense_on_it_is_given_up)
 	cr_assert_eq(channel_serve(&c.fe), -ECONNRESET, "ends within a header");
 	channel_fini(&c);
 }
+
+Test(driver_window, copy_is_memory_of_which_all_is_mapped)
+{
+	struct window w;
+	uint64_t offset;
+	int file;
+
+	cr_assert_eq(window_init_copy(&w, 3 * PAGE), -EPROTO);
+	window_fini(&w);
+	cr_assert_eq(window_init_copy(&w, 0), 0);
+	cr_assert(!window_is_mapped(&w, 0, 1));
+	window_fini(&w);
+	cr_assert_eq(window_init_copy(&w, REGION), 0);
+	cr_assert(window_is_mapped(&w, 0, REGION));
+	cr_assert(window_is_mapped(&w, REGION - 1, 1));
+	cr_assert(!window_is_mapped(&w, REGION - 1, 2));
+	w.base[0] = w.base[REGION - 1] = 1;
+	cr_assert_neq(window_file(&w, 0, PAGE, &file, &offset), 0, "there is no file");
+	window_fini(&w);
+}

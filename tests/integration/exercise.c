@@ -31,6 +31,9 @@ static const struct command {
 	{"slow", do_slow, 1, "slow N              N frames and G_CTRLs, 32 buffers, late events"},
 	{"rare", do_rare, 0,
 		"rare                a control event, rubbish, a deadline, a broken ring"},
+	{"machine", do_machine, 2,
+		"machine N M         N times M frames, pause, continue, M frames, reset of the "
+		"device, M frames, reboot; each pixel is verified"},
 	{"stream", do_stream, 1, "stream SECONDS      as an application does"},
 	{"reqbufs-loop", do_reqbufs_loop, 3,
 		"reqbufs-loop SECONDS COUNT WIDTHxHEIGHT   S_FMT, then REQBUFS(COUNT), REQBUFS(0)"},
@@ -48,7 +51,9 @@ enum {
 	KEY_DIRECT = 0x100,
 	KEY_DELAY,
 	KEY_JSON,
-	KEY_HANDSHAKE
+	KEY_HANDSHAKE,
+	KEY_MEMORY,
+	KEY_SLOT
 };
 
 static const struct argp_option options[] = {
@@ -63,6 +68,9 @@ static const struct argp_option options[] = {
 	{"handshake", KEY_HANDSHAKE, NULL, 0,
 		"say 'ready' before and 'measured' after the work, and wait for a line each time",
 		0},
+	{"memory", KEY_MEMORY, "FILE", 0, "SOCKET is QEMU's qtest socket, FILE its guest's memory",
+		0},
+	{"slot", KEY_SLOT, "N", 0, "with --memory: the device's PCI slot, default 4", 0},
 	{0},
 };
 
@@ -115,6 +123,12 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_HANDSHAKE:
 		exercise.handshake = true;
+		return 0;
+	case KEY_MEMORY:
+		exercise.machine.memory_path = arg;
+		return 0;
+	case KEY_SLOT:
+		exercise.machine.slot = (uint8_t)atoi(arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		take_argument(state, arg);
@@ -186,19 +200,25 @@ exercise_claim(struct exercise *ex, bool holds, const char *format, ...)
 	return holds;
 }
 
-void
-exercise_handshake(const struct exercise *ex, const char *word)
+int
+exercise_ask(const char *word)
 {
 	char line[64];
 
-	if (!ex->handshake) {
-		return;
-	}
 	puts(word);
 	fflush(stdout);
 	if (fgets(line, sizeof(line), stdin) == NULL) {
 		fprintf(stderr, "vmedia-exercise: nobody answers '%s'\n", word);
 		exit(EXIT_USAGE);
+	}
+	return strcmp(line, "go\n") == 0 ? 0 : -EIO;
+}
+
+void
+exercise_handshake(const struct exercise *ex, const char *word)
+{
+	if (ex->handshake) {
+		exercise_ask(word);
 	}
 }
 
@@ -219,8 +239,11 @@ exercise_number(const struct exercise *ex, unsigned int i)
 int
 exercise_open(struct exercise *ex)
 {
-	int rc = driver_connect(&ex->config, &ex->drv);
+	int rc;
 
+	ex->machine.qtest_path = ex->config.socket_path;
+	rc = ex->machine.memory_path != NULL ? driver_attach(&ex->config, &ex->machine, &ex->drv)
+	                                     : driver_connect(&ex->config, &ex->drv);
 	if (rc < 0) {
 		fprintf(stderr, "vmedia-exercise: connect %s: %s\n", ex->config.socket_path,
 			strerror(-rc));
@@ -300,6 +323,7 @@ main(int argc, char **argv)
 
 	driver_config_init(&exercise.config);
 	exercise.nb_buffers = 8;
+	exercise.machine = exercise_machine;
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	rc = chosen->fn(&exercise);

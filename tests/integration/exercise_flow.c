@@ -52,6 +52,8 @@ on_event(struct driver_session *session, const struct driver_event *event, void 
 		(!V4L2_TYPE_IS_OUTPUT(flow->type) && b->bytesused != flow->sizeimage)) {
 		flow->nb_damaged++;
 	}
+	flow->sequence[b->index] = b->sequence;
+	flow->fresh[b->index] = true;
 	check_order(flow, b->index);
 	check_sequence(flow, b->sequence);
 	flow->nb_frames++;
@@ -70,13 +72,23 @@ on_queued(struct driver_session *session, int status, const struct driver_timing
 	}
 }
 
+static uint32_t
+memory_of(const struct flow *flow)
+{
+	return flow->flows->memory == V4L2_MEMORY_USERPTR ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
+}
+
 static int
 queue(struct flow *flow, uint32_t index)
 {
 	struct v4l2_buffer *b = &flow->buffers[index];
 	int rc;
 
-	*b = (struct v4l2_buffer){.index = index, .type = flow->type, .memory = V4L2_MEMORY_MMAP};
+	*b = (struct v4l2_buffer){.index = index, .type = flow->type, .memory = memory_of(flow)};
+	if (b->memory == V4L2_MEMORY_USERPTR) {
+		b->m.userptr = (uintptr_t)flow->addr[index];
+		b->length = flow->sizeimage;
+	}
 	if (V4L2_TYPE_IS_OUTPUT(flow->type)) {
 		b->bytesused = flow->sizeimage;
 	}
@@ -88,6 +100,26 @@ queue(struct flow *flow, uint32_t index)
 	return rc;
 }
 
+/* At a frame that was not looked at yet. */
+static void
+look(struct flow *flow, uint32_t index)
+{
+	if (flow->flows->look != NULL && flow->fresh[index]) {
+		flow->flows->look(flow, index);
+	}
+	flow->fresh[index] = false;
+}
+
+void
+flows_look(struct flows *flows)
+{
+	for (unsigned int i = 0; i < flows->nb; i++) {
+		for (uint32_t k = 0; k < flows->flow[i].nb_idle; k++) {
+			look(&flows->flow[i], flows->flow[i].idle[k]);
+		}
+	}
+}
+
 /* Oldest first, so that every buffer is used. */
 static int
 queue_idle(struct flow *flow)
@@ -96,6 +128,7 @@ queue_idle(struct flow *flow)
 	int rc = 0;
 
 	while (nb < flow->nb_idle && !flow->stopping && rc == 0) {
+		look(flow, flow->idle[nb]);
 		rc = queue(flow, flow->idle[nb]);
 		nb += rc == 0;
 	}
@@ -104,41 +137,58 @@ queue_idle(struct flow *flow)
 	return rc == -EAGAIN ? 0 : rc;
 }
 
+/* What somebody looks at stays mapped. */
 static int
-map_buffers(struct flow *flow)
+map_buffer(struct flow *flow, uint32_t index)
 {
 	struct exercise *ex = flow->ex;
+	struct v4l2_buffer b = {.index = index, .type = flow->type, .memory = V4L2_MEMORY_MMAP};
+	void *addr;
+	size_t len = 0;
+	int rc = driver_ioctl(ex->session, VIDIOC_QUERYBUF, &b);
+
+	if (rc == 0) {
+		rc = driver_mmap(ex->session, b.m.offset, true, &addr, &len);
+	}
+	if (rc == 0) {
+		/* what the driver sees has to be there, and to be the device's */
+		((volatile char *)addr)[len - 1] = ((volatile char *)addr)[0];
+		flow->addr[index] = addr;
+	}
+	return rc == 0 && flow->flows->look == NULL ? driver_munmap(ex->drv, addr) : rc;
+}
+
+static int
+get_buffers(struct flow *flow)
+{
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < flow->nb_buffers; i++) {
-		struct v4l2_buffer b = {.index = i, .type = flow->type, .memory = V4L2_MEMORY_MMAP};
-		void *addr;
-		size_t len = 0;
-
-		rc = driver_ioctl(ex->session, VIDIOC_QUERYBUF, &b);
-		if (rc == 0) {
-			rc = driver_mmap(ex->session, b.m.offset, true, &addr, &len);
-		}
-		if (rc == 0) {
-			/* what the driver sees has to be there, and to be the device's */
-			((volatile char *)addr)[len - 1] = ((volatile char *)addr)[0];
-			rc = driver_munmap(ex->drv, addr);
+		if (memory_of(flow) == V4L2_MEMORY_USERPTR) {
+			flow->addr[i] = driver_mem_alloc(flow->ex->drv, flow->sizeimage);
+			rc = flow->addr[i] != NULL ? 0 : -ENOMEM;
+		} else {
+			rc = map_buffer(flow, i);
 		}
 		flow->idle[flow->nb_idle++] = i;
 	}
-	exercise_claim(ex, rc == 0, "QUERYBUF, MMAP: %s", strerror(-rc));
+	exercise_claim(flow->ex, rc == 0, "memory for buffers: %s", strerror(-rc));
 	return rc;
 }
 
 static int
-flow_prepare(struct flow *flow, struct exercise *ex, uint32_t type)
+flow_prepare(struct flow *flow, struct exercise *ex, const struct flows *flows, uint32_t type)
 {
-	struct v4l2_requestbuffers req = {
-		.count = ex->nb_buffers, .type = type, .memory = V4L2_MEMORY_MMAP};
+	struct v4l2_requestbuffers req = {.count = ex->nb_buffers, .type = type};
 	struct v4l2_format format = {.type = type};
 	int rc = driver_ioctl(ex->session, VIDIOC_G_FMT, &format);
 
-	*flow = (struct flow){.ex = ex, .type = type, .sizeimage = format.fmt.pix.sizeimage};
+	*flow = (struct flow){.ex = ex,
+		.flows = flows,
+		.type = type,
+		.format = format.fmt.pix,
+		.sizeimage = format.fmt.pix.sizeimage};
+	req.memory = memory_of(flow);
 	if (rc == 0) {
 		rc = driver_ioctl(ex->session, VIDIOC_REQBUFS, &req);
 	}
@@ -147,7 +197,7 @@ flow_prepare(struct flow *flow, struct exercise *ex, uint32_t type)
 		    ex->nb_buffers, strerror(-rc), req.count)) {
 		return rc < 0 ? rc : -ENOMEM;
 	}
-	return map_buffers(flow);
+	return get_buffers(flow);
 }
 
 static int
@@ -177,7 +227,7 @@ flows_start(struct exercise *ex, struct flows *flows)
 	}
 	driver_session_set_event_fn(ex->session, on_event, flows);
 	for (unsigned int i = 0; rc == 0 && i < flows->nb; i++) {
-		rc = flow_prepare(&flows->flow[i], ex, types[i]);
+		rc = flow_prepare(&flows->flow[i], ex, flows, types[i]);
 	}
 	for (unsigned int i = 0; rc == 0 && i < flows->nb; i++) {
 		rc = flow_streamon(&flows->flow[i]);
@@ -265,7 +315,7 @@ flows_stop(struct flows *flows)
 
 	for (unsigned int i = 0; i < flows->nb; i++) {
 		struct flow *flow = &flows->flow[i];
-		struct v4l2_requestbuffers req = {.type = flow->type, .memory = V4L2_MEMORY_MMAP};
+		struct v4l2_requestbuffers req = {.type = flow->type, .memory = memory_of(flow)};
 		uint32_t type = flow->type;
 		int rc;
 

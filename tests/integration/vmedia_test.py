@@ -176,10 +176,12 @@ class Vmediad:
 
     def usage(self, name):
         """What must not grow."""
-        device = self.device(name)
-        return {'fds': self.fds(), 'mappings': len(self.maps()),
+        # first, since telemetry has a thread and a socket for who asks
+        seen = {'fds': self.fds(), 'mappings': len(self.maps()),
                 'threads': int(self.status()['Threads']), 'RssAnon KiB': self.kib('RssAnon'),
-                'VmRSS KiB': self.kib('VmRSS'), 'sessions': device['open_sessions'],
+                'VmRSS KiB': self.kib('VmRSS')}
+        device = self.device(name)
+        return {**seen, 'sessions': device['open_sessions'],
                 'arena bytes': device['arena_allocated_bytes'],
                 'arena ranges': device['arena_ranges']}
 

@@ -33,6 +33,8 @@ expire_list(struct vmedia_device *device, struct request_list *list, uint64_t no
 	}
 }
 
+/* What is answered may let others of its session go on, which may be parked in any list: the next
+ * deadline is looked for when all are through. */
 void
 request_expire(struct vmedia_device *device, uint64_t now_tsc)
 {
@@ -40,9 +42,11 @@ request_expire(struct vmedia_device *device, uint64_t now_tsc)
 
 	expire_list(device, &device->deferred, now_tsc);
 	expire_list(device, &device->draining, now_tsc);
-	next = MIN(first_deadline(&device->deferred), first_deadline(&device->draining));
 	if (device_may_answer(device)) {
 		expire_list(device, &device->window_waiting, now_tsc);
+	}
+	next = MIN(first_deadline(&device->deferred), first_deadline(&device->draining));
+	if (device_may_answer(device)) {
 		next = MIN(next, first_deadline(&device->window_waiting));
 	}
 	device->next_deadline_tsc = next;

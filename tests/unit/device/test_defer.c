@@ -299,3 +299,34 @@ Test(device_defer, commands_sent_after_a_waiting_close_find_no_session)
 	cr_assert_eq(h->device->first_free, 0);
 	h_destroy(h);
 }
+
+/* What the deadline of an MMAP lets go on may have to wait itself; that has a deadline, too. */
+Test(device_defer, a_close_behind_an_mmap_that_is_given_up_is_answered, .timeout = 10)
+{
+	struct h *h = h_create(&(struct h_config){.deadline_ms = 20, .drain_ms = 20});
+	uint32_t s = h_open(h);
+	struct virtio_media_cmd_mmap mmap = {
+		.hdr.cmd = VIRTIO_MEDIA_CMD_MMAP, .session_id = s, .flags = 1};
+	struct virtio_media_cmd_close close = {.hdr.cmd = VIRTIO_MEDIA_CMD_CLOSE, .session_id = s};
+	uint64_t end_ns = clock_monotonic_ns() + NSEC_PER_SEC;
+
+	h->no_window = true;
+	h_post_events(h, 1, H_EVENT_SIZE);
+	cr_assert_eq(h_reqbufs(h, s, 1), 1);
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	cr_assert_eq(h_stream(h, s, true), 0);
+	h->backend->frames_allowed = 1; /* its event is not acknowledged: CLOSE has to wait */
+	h->device->backend_due_tsc = 0;
+	h_pass(h, 2);
+	h_send(h, &mmap, sizeof(mmap), sizeof(reply.mmap));
+	h_send(h, &close, sizeof(close), 0);
+	h_pass(h, 2);
+	usleep(21000);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.hdr.status, EIO);
+	while (h_recv(h, &reply) != 0) {
+		cr_assert_lt(clock_monotonic_ns(), end_ns);
+	}
+	cr_assert_eq(reply.len, 0);
+	h_destroy(h);
+}

@@ -119,6 +119,16 @@ forward(struct vhost_user *vu)
 	vu->state = CONN_FORWARD;
 }
 
+/* Rings that run change only while the device is quiet; memory that the library unmaps may still be
+ * in use without them, by buffers that are the guest's own pages. */
+static bool
+needs_quiet(const struct vhost_user *vu)
+{
+	bool unmaps = vu->reader.msg.header.request == MSG_SET_MEM_TABLE && vu->memory_valid;
+
+	return unmaps || (rings_running(vu) & dispatch_stops(vu)) != 0;
+}
+
 static void
 handle_message(struct vhost_user *vu)
 {
@@ -136,7 +146,7 @@ handle_message(struct vhost_user *vu)
 		finish(vu, ret);
 		return;
 	}
-	if ((rings_running(vu) & dispatch_stops(vu)) != 0 &&
+	if (needs_quiet(vu) &&
 		!quiesce(vu, dispatch_is_stop(vu) ? TRANSPORT_STOP : TRANSPORT_CHANGE)) {
 		vu->state = CONN_QUIESCE;
 		return;
@@ -284,6 +294,9 @@ conn_close(struct vhost_user *vu, const char *why)
 	log_info(&log_transport, "%s: connection ends: %s", vu->name, why);
 	vu->state = CONN_CLOSE;
 	gateway_unwatch(&vu->outer);
+	if (vu->inner.fd >= 0) {
+		gateway_rearm(&vu->inner, 0); /* or its end wakes us until the device is quiet */
+	}
 	message_reader_reset(&vu->reader);
 	channel_close(vu);
 	if (quiesce(vu, TRANSPORT_STOP)) {

@@ -128,9 +128,11 @@ bufq_check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_
 {
 	const struct bufq_buffer *buffer;
 
+#ifndef VMEDIA_PLANT_SEQUENCE /* the planted defect: the guest's index is believed */
 	if (unlikely(b->type != q->type || b->index >= q->nb_buffers)) {
 		return -EINVAL;
 	}
+#endif
 	buffer = q->buffers[b->index];
 	if (unlikely(b->memory != q->memory)) {
 		return -EINVAL;

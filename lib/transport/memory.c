@@ -33,7 +33,11 @@ fits_file(const struct message_region *region, int fd)
 	if (fstat(fd, &st) != 0 || !add_ok(region->mmap_offset, region->size_bytes, &end)) {
 		return false;
 	}
+#ifdef VMEDIA_PLANT_MEMORY_TABLE
+	return true; /* planted: the fuzzer finds what lies behind the file */
+#else
 	return !S_ISREG(st.st_mode) || end <= (uint64_t)st.st_size;
+#endif
 }
 
 static bool

@@ -177,17 +177,15 @@ create_ctrls(struct vmedia_device *device)
 {
 	uint32_t i;
 
-	device->ctrl_values = calloc(MAX(device->node.nb_ctrls, 1), sizeof(int32_t));
+	device->ctrls = calloc(MAX(device->node.nb_ctrls, 1), sizeof(device->ctrls[0]));
 	device->ctrl_changed = calloc(MAX(device->node.nb_ctrls, 1), sizeof(bool));
 	device->ctrl_memory = calloc(
 		(size_t)(1 + DEVICE_NB_SPARES) * IOCTL_MAX_CTRLS, sizeof(device->ctrl_memory[0]));
-	if (device->ctrl_values == NULL || device->ctrl_changed == NULL ||
-		device->ctrl_memory == NULL) {
+	if (device->ctrls == NULL || device->ctrl_changed == NULL || device->ctrl_memory == NULL) {
 		return -ENOMEM;
 	}
-	for (i = 0; i < device->node.nb_ctrls; i++) {
-		device->ctrl_values[i] = device->node.ctrls[i].value;
-	}
+	ctrls_init(device, device->ctrls);
+	device->context.ctrls = device->ctrls;
 	device->ctrl_scratch = device->ctrl_memory;
 	for (i = 0; i < DEVICE_NB_SPARES; i++) {
 		device->ctrl_spares[i] = device->ctrl_memory + (size_t)(i + 1) * IOCTL_MAX_CTRLS;
@@ -386,7 +384,7 @@ free_parts(struct vmedia_device *device)
 	}
 	free(device->options);
 	free(device->ctrl_memory);
-	free(device->ctrl_values);
+	free(device->ctrls);
 	free(device->ctrl_changed);
 	free(device->requests);
 	free(device->priv);

@@ -31,6 +31,7 @@
 #include "base/util.h"
 #include "device/device.h"
 #include "media/bufq.h"
+#include "media/ctrl.h"
 #include "protocol/ioctl.h"
 #include "shm/map.h"
 #include "stats/counters.h"
@@ -152,6 +153,7 @@ request_is_alive(const struct vmedia_request *request)
 struct context {
 	struct vmedia_format capture;
 	struct vmedia_format output;
+	struct ctrl_state *ctrls; /* node.nb_ctrls */
 };
 
 /* A subscription and the slot of its one pending event (section 4.4: newest replaces, the change
@@ -189,8 +191,9 @@ struct session_memory {
 	struct vmedia_session *sessions;
 	struct subscription *subscriptions;
 	char *privs;
-	size_t priv_bytes; /* of one session */
-	uint32_t nb_used;  /* places taken at least once */
+	size_t priv_bytes;        /* of one session */
+	struct ctrl_state *ctrls; /* m2m nodes: node.nb_ctrls of each session */
+	uint32_t nb_used;         /* places taken at least once */
 };
 
 enum {
@@ -244,8 +247,8 @@ struct vmedia_device {
 	struct vmedia_session *owner[2]; /* non-m2m: who may have buffers, per direction */
 	struct context context;
 	struct vmedia_node node;
-	int32_t *ctrl_values;                  /* node.nb_ctrls */
-	bool *ctrl_changed;                    /* by the command at hand; node.nb_ctrls */
+	struct ctrl_state *ctrls; /* node.nb_ctrls; on m2m nodes sessions have their own */
+	bool *ctrl_changed;       /* by the command at hand; node.nb_ctrls */
 	struct v4l2_ext_control *ctrl_scratch; /* IOCTL_MAX_CTRLS; input of the command at hand */
 	struct v4l2_ext_control *ctrl_memory;  /* of the scratch and all spares */
 	struct v4l2_ext_control *ctrl_spares[DEVICE_NB_SPARES]; /* for deferred commands */
@@ -410,8 +413,13 @@ vmedia_ioctl_fn core_subscribe_event, core_unsubscribe_event;
 vmedia_ioctl_fn core_enuminput, core_g_input, core_s_input, core_enumoutput, core_g_output,
 	core_s_output;
 struct context *session_context(struct vmedia_session *session);
-/* Fills a context with the node's defaults. */
+/* Fills the formats of a context with the node's defaults. */
 void context_init(const struct vmedia_device *device, struct context *context);
+/* Fills `state` with the defaults of the node's controls. */
+void ctrls_init(const struct vmedia_device *device, struct ctrl_state *state);
+/* What a control is now, VOLATILE ones asked; `state` of class controls is empty. */
+int ctrl_now(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc,
+	struct ctrl_state *state);
 static inline bool
 device_is_m2m(const struct vmedia_device *device)
 {

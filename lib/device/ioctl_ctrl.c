@@ -14,43 +14,84 @@ table_of(const struct vmedia_session *session)
 	return (struct ctrl_table){node->ctrls, node->nb_ctrls};
 }
 
-static int
-get_value(const struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, int32_t *value)
+void
+ctrls_init(const struct vmedia_device *device, struct ctrl_state *state)
 {
-	struct ctrl_table table = table_of(session);
-	int index;
+	for (uint32_t i = 0; i < device->node.nb_ctrls; i++) {
+		state[i] = (struct ctrl_state){.value = device->node.ctrls[i].value};
+	}
+}
 
+int
+ctrl_now(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc,
+	struct ctrl_state *state)
+{
+	const struct vmedia_backend_ops *backend = session->device->backend;
+	struct ctrl_table table = table_of(session);
+	int index = ctrl_index(&table, desc);
+
+	*state = (struct ctrl_state){0};
+	if (index < 0) {
+		return -EACCES;
+	}
+	*state = session_context(session)->ctrls[index];
 	if (ctrl_readable(desc) != 0) {
 		return -EACCES;
 	}
-	index = ctrl_index(&table, desc);
-	if (index < 0) {
-		return index;
+	if (unlikely(desc->flags & V4L2_CTRL_FLAG_VOLATILE) && backend->get_ctrl != NULL) {
+		return backend->get_ctrl(session, desc->id, &state->value);
 	}
-	*value = session->device->ctrl_values[index];
 	return 0;
 }
 
+static int
+get_value(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, int64_t *value)
+{
+	struct ctrl_state state;
+	int ret = ctrl_now(session, desc, &state);
+
+	*value = state.value;
+	return ret;
+}
+
+static int
+may_write(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc)
+{
+	struct ctrl_table table = table_of(session);
+	int ret = ctrl_writable(desc);
+	int index = ctrl_index(&table, desc);
+
+	if (ret == 0 && session_context(session)->ctrls[index].flags & V4L2_CTRL_FLAG_GRABBED) {
+		ret = -EBUSY;
+	}
+	return ret;
+}
+
+/* Tells one session, unless it is the cause and does not want to hear of what it did. */
 static void
-tell_others(struct vmedia_session *cause, const struct vmedia_ctrl_desc *desc, int32_t value)
+tell(struct vmedia_session *session, const struct v4l2_event *event, bool is_cause)
+{
+	uint32_t i, left = session->nb_subscriptions;
+
+	for (i = 0; left > 0; i++) {
+		struct subscription *s = &session->subscriptions[i];
+
+		left -= s->used;
+		if (s->used && s->type == V4L2_EVENT_CTRL && s->id == event->id &&
+			(!is_cause || (s->flags & V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK))) {
+			event_subscription_raise(s, event);
+		}
+	}
+}
+
+static void
+tell_all(struct vmedia_device *device, const struct v4l2_event *event,
+	const struct vmedia_session *cause)
 {
 	struct vmedia_session *session;
-	struct v4l2_event event;
-	uint32_t i, left;
 
-	ctrl_fill_event(desc, value, V4L2_EVENT_CTRL_CH_VALUE, &event);
-	TAILQ_FOREACH (session, &cause->device->sessions, link) {
-		left = session->nb_subscriptions;
-		for (i = 0; left > 0; i++) {
-			struct subscription *s = &session->subscriptions[i];
-
-			left -= s->used;
-			if (s->used && s->type == V4L2_EVENT_CTRL && s->id == desc->id &&
-				(session != cause ||
-					(s->flags & V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK))) {
-				event_subscription_raise(s, &event);
-			}
-		}
+	TAILQ_FOREACH (session, &device->sessions, link) {
+		tell(session, event, session == cause);
 	}
 }
 
@@ -60,37 +101,96 @@ static void
 tell_changed(struct vmedia_session *cause)
 {
 	struct vmedia_device *device = cause->device;
+	const struct ctrl_state *ctrls = session_context(cause)->ctrls;
+	struct v4l2_event event;
 	uint32_t i;
 
 	for (i = 0; i < device->node.nb_ctrls; i++) {
-		if (device->ctrl_changed[i]) {
-			device->ctrl_changed[i] = false;
-			tell_others(cause, &device->node.ctrls[i], device->ctrl_values[i]);
+		if (!device->ctrl_changed[i]) {
+			continue;
 		}
+		device->ctrl_changed[i] = false;
+		ctrl_fill_event(
+			&device->node.ctrls[i], &ctrls[i], V4L2_EVENT_CTRL_CH_VALUE, &event);
+		if (device_is_m2m(device)) {
+			tell(cause, &event, true);
+		} else {
+			tell_all(device, &event, cause);
+		}
+	}
+}
+
+/* The state of a control of the whole device; NULL: there is none. */
+static struct ctrl_state *
+state_of(struct vmedia_device *device, uint32_t id, const struct vmedia_ctrl_desc **desc)
+{
+	struct ctrl_table table = {device->node.ctrls, device->node.nb_ctrls};
+	int index;
+
+	*desc = ctrl_find(&table, id);
+	index = *desc != NULL ? ctrl_index(&table, *desc) : -EINVAL;
+	return index >= 0 ? &device->ctrls[index] : NULL;
+}
+
+void
+vmedia_ctrl_update(struct vmedia_device *device, uint32_t id, int64_t value)
+{
+	const struct vmedia_ctrl_desc *desc;
+	struct ctrl_state *state = state_of(device, id, &desc);
+	struct v4l2_event event;
+
+	if (state != NULL && state->value != value) {
+		state->value = value;
+		ctrl_fill_event(desc, state, V4L2_EVENT_CTRL_CH_VALUE, &event);
+		tell_all(device, &event, NULL);
+	}
+}
+
+void
+vmedia_ctrl_grab(struct vmedia_device *device, uint32_t id, bool grabbed)
+{
+	uint32_t flags = grabbed ? V4L2_CTRL_FLAG_GRABBED : 0;
+	const struct vmedia_ctrl_desc *desc;
+	struct ctrl_state *state = state_of(device, id, &desc);
+	struct v4l2_event event;
+
+	if (state != NULL && state->flags != flags) {
+		state->flags = flags;
+		ctrl_fill_event(desc, state, V4L2_EVENT_CTRL_CH_FLAGS, &event);
+		tell_all(device, &event, NULL);
 	}
 }
 
 /* *value has been validated; tell_changed afterwards. */
 static int
-set_value(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, int32_t value)
+set_value(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, int64_t value)
 {
 	struct vmedia_device *device = session->device;
 	struct ctrl_table table = table_of(session);
 	int index = ctrl_index(&table, desc);
-	int32_t *current = &device->ctrl_values[index];
+	int64_t *current = &session_context(session)->ctrls[index].value;
 	int ret = 0;
 
 	if (*current == value && !(ctrl_flags(desc) & V4L2_CTRL_FLAG_EXECUTE_ON_WRITE)) {
 		return 0;
 	}
 	if (device->backend->set_ctrl != NULL) {
-		ret = device->backend->set_ctrl(device, desc->id, value);
+		ret = device->backend->set_ctrl(session, desc->id, value);
 	}
 	if (ret == 0 && *current != value) {
 		*current = value;
 		device->ctrl_changed[index] = true;
 	}
 	return ret;
+}
+
+static uint32_t
+dynamic_flags(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc)
+{
+	struct ctrl_table table = table_of(session);
+	int index = ctrl_index(&table, desc);
+
+	return index >= 0 ? session_context(session)->ctrls[index].flags : 0;
 }
 
 /* ---- The old API */
@@ -107,6 +207,7 @@ core_queryctrl(struct vmedia_session *session, struct vmedia_request *request, v
 		return -EINVAL;
 	}
 	ctrl_fill_queryctrl(desc, q);
+	q->flags |= dynamic_flags(session, desc);
 	return 0;
 }
 
@@ -122,6 +223,7 @@ core_query_ext_ctrl(struct vmedia_session *session, struct vmedia_request *reque
 		return -EINVAL;
 	}
 	ctrl_fill_query_ext(desc, q);
+	q->flags |= dynamic_flags(session, desc);
 	return 0;
 }
 
@@ -139,9 +241,16 @@ core_g_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 	struct ctrl_table table = table_of(session);
 	struct v4l2_control *c = arg;
 	const struct vmedia_ctrl_desc *desc;
+	int64_t value;
+	int ret;
 
 	desc = ctrl_find(&table, c->id);
-	return likely(desc != NULL) ? get_value(session, desc, &c->value) : -EINVAL;
+	if (unlikely(desc == NULL || ctrl_is_wide(desc))) {
+		return -EINVAL;
+	}
+	ret = get_value(session, desc, &value);
+	c->value = (int32_t)value;
+	return ret;
 }
 
 int
@@ -150,18 +259,20 @@ core_s_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 	struct ctrl_table table = table_of(session);
 	struct v4l2_control *c = arg;
 	const struct vmedia_ctrl_desc *desc;
+	int64_t value = c->value;
 	int ret;
 
 	desc = ctrl_find(&table, c->id);
-	if (desc == NULL) {
+	if (desc == NULL || ctrl_is_wide(desc)) {
 		return -EINVAL;
 	}
-	ret = ctrl_writable(desc);
+	ret = may_write(session, desc);
 	if (ret == 0) {
-		ret = ctrl_validate(desc, &c->value);
+		ret = ctrl_validate(desc, &value);
 	}
 	if (ret == 0) {
-		ret = set_value(session, desc, c->value);
+		c->value = (int32_t)value;
+		ret = set_value(session, desc, value);
 		tell_changed(session);
 	}
 	return ret;
@@ -234,28 +345,27 @@ core_g_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request,
 	ret = ext_check_readable(session, ext, ctrls);
 	for (i = 0; ret == 0 && i < ext->count; i++) {
 		const struct vmedia_ctrl_desc *desc = ext_desc(session, ext, ctrls[i].id);
-		int32_t value = desc->value;
+		int64_t value = desc->value;
 
 		if (ext->which != V4L2_CTRL_WHICH_DEF_VAL) {
 			ret = get_value(session, desc, &value);
 		}
-		ctrls[i].value64 = 0;
-		ctrls[i].value = value;
+		ctrl_value_to(desc, value, &ctrls[i]);
 	}
 	return ret;
 }
 
 /* Validates all and brings the values to their ranges; error_idx at the culprit. */
 static int
-ext_validate(const struct vmedia_session *session, struct v4l2_ext_controls *ext,
+ext_validate(struct vmedia_session *session, struct v4l2_ext_controls *ext,
 	struct v4l2_ext_control *ctrls)
 {
 	uint32_t i;
 
 	for (i = 0; i < ext->count; i++) {
 		const struct vmedia_ctrl_desc *desc = ext_desc(session, ext, ctrls[i].id);
-		int32_t value = ctrls[i].value;
-		int ret = desc != NULL ? ctrl_writable(desc) : -EINVAL;
+		int64_t value = desc != NULL ? ctrl_value_of(desc, &ctrls[i]) : 0;
+		int ret = desc != NULL ? may_write(session, desc) : -EINVAL;
 
 		if (ret == 0) {
 			ret = ctrl_validate(desc, &value);
@@ -264,8 +374,7 @@ ext_validate(const struct vmedia_session *session, struct v4l2_ext_controls *ext
 			ext->error_idx = i;
 			return ret;
 		}
-		ctrls[i].value64 = 0;
-		ctrls[i].value = value;
+		ctrl_value_to(desc, value, &ctrls[i]);
 	}
 	return 0;
 }
@@ -295,7 +404,9 @@ core_s_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request,
 		return ret;
 	}
 	for (i = 0; i < ext->count && ret == 0; i++) {
-		ret = set_value(session, ext_desc(session, ext, ctrls[i].id), ctrls[i].value);
+		const struct vmedia_ctrl_desc *desc = ext_desc(session, ext, ctrls[i].id);
+
+		ret = set_value(session, desc, ctrl_value_of(desc, &ctrls[i]));
 		if (ret != 0) {
 			ext->error_idx = i;
 		}

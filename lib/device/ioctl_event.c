@@ -73,17 +73,16 @@ send_initial(struct vmedia_session *session, struct subscription *s)
 	struct ctrl_table table = {node->ctrls, node->nb_ctrls};
 	const struct vmedia_ctrl_desc *desc = ctrl_find(&table, s->id);
 	uint32_t changes = V4L2_EVENT_CTRL_CH_FLAGS;
+	struct ctrl_state state;
 	struct v4l2_event event;
-	int32_t value = 0;
 
 	if (desc->type == V4L2_CTRL_TYPE_CTRL_CLASS) {
 		return;
 	}
-	if (ctrl_readable(desc) == 0) {
+	if (ctrl_now(session, desc, &state) == 0) {
 		changes |= V4L2_EVENT_CTRL_CH_VALUE;
-		value = session->device->ctrl_values[ctrl_index(&table, desc)];
 	}
-	ctrl_fill_event(desc, value, changes, &event);
+	ctrl_fill_event(desc, &state, changes, &event);
 	event_subscription_raise(s, &event);
 	event_flush(session->device);
 }

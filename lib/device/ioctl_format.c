@@ -17,7 +17,6 @@ session_context(struct vmedia_session *session)
 void
 context_init(const struct vmedia_device *device, struct context *context)
 {
-	memset(context, 0, sizeof(*context));
 	format_default(&device->node, &context->capture);
 	context->output = context->capture;
 }

@@ -31,7 +31,12 @@ memory_create(struct vmedia_device *device)
 	m->subscriptions =
 		calloc((size_t)nb * device->quota.max_subscriptions, sizeof(m->subscriptions[0]));
 	m->privs = calloc(nb, MAX(m->priv_bytes, 1));
-	return m->sessions != NULL && m->subscriptions != NULL && m->privs != NULL ? 0 : -ENOMEM;
+	m->ctrls = calloc(device_is_m2m(device) ? (size_t)nb * device->node.nb_ctrls + 1 : 1,
+		sizeof(m->ctrls[0]));
+	return m->sessions != NULL && m->subscriptions != NULL && m->privs != NULL &&
+	                       m->ctrls != NULL
+	               ? 0
+	               : -ENOMEM;
 }
 
 int
@@ -56,6 +61,7 @@ session_table_destroy(struct vmedia_device *device)
 	free(m->sessions);
 	free(m->subscriptions);
 	free(m->privs);
+	free(m->ctrls);
 	free(device->session_table);
 }
 
@@ -132,6 +138,11 @@ session_init(struct vmedia_device *device, struct vmedia_session *session)
 	}
 	if (m2m) {
 		context_init(device, &session->context);
+		session->context.ctrls =
+			&device->session_memory
+				 .ctrls[(size_t)(session - device->session_memory.sessions) *
+					 device->node.nb_ctrls];
+		ctrls_init(device, session->context.ctrls);
 	}
 	session->id = next_id(device);
 }

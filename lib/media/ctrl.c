@@ -108,7 +108,10 @@ ctrl_flags(const struct vmedia_ctrl_desc *desc)
 	case V4L2_CTRL_TYPE_BUTTON:
 		return desc->flags | V4L2_CTRL_FLAG_WRITE_ONLY | V4L2_CTRL_FLAG_EXECUTE_ON_WRITE;
 	default:
-		return desc->flags;
+		return desc->flags & V4L2_CTRL_FLAG_VOLATILE &&
+		                       !(desc->flags & V4L2_CTRL_FLAG_READ_ONLY)
+		               ? desc->flags | V4L2_CTRL_FLAG_EXECUTE_ON_WRITE
+		               : desc->flags;
 	}
 }
 
@@ -124,15 +127,18 @@ ctrl_writable(const struct vmedia_ctrl_desc *desc)
 	return ctrl_flags(desc) & V4L2_CTRL_FLAG_READ_ONLY ? -EACCES : 0;
 }
 
-static int32_t
-to_range(const struct vmedia_ctrl_desc *desc, int32_t value)
+/* Distances from the minimum have no sign: the widest range has 64 bits. */
+static int64_t
+to_range(const struct vmedia_ctrl_desc *desc, int64_t value)
 {
-	int64_t step = MAX(desc->step, 1);
-	int64_t v = MAX(desc->minimum, MIN(value, desc->maximum));
-	int64_t n = (v - desc->minimum + step / 2) / step;
+	uint64_t step = (uint64_t)MAX(desc->step, 1);
+	uint64_t range = (uint64_t)desc->maximum - (uint64_t)desc->minimum;
+	int64_t within = MAX(desc->minimum, MIN(value, desc->maximum));
+	uint64_t distance = (uint64_t)within - (uint64_t)desc->minimum;
+	uint64_t n = distance / step + (distance % step >= step - step / 2);
 
-	n = MIN(n, ((int64_t)desc->maximum - desc->minimum) / step);
-	return (int32_t)(desc->minimum + n * step);
+	n = MIN(n, range / step);
+	return (int64_t)((uint64_t)desc->minimum + n * step);
 }
 
 static int
@@ -141,20 +147,25 @@ check_menu(const struct vmedia_ctrl_desc *desc, int64_t index)
 	if (index < desc->minimum || index > desc->maximum) {
 		return -ERANGE;
 	}
-	return desc->menu[index] == NULL ? -EINVAL : 0;
+	return desc->type == V4L2_CTRL_TYPE_MENU && desc->menu[index] == NULL ? -EINVAL : 0;
 }
 
 int
-ctrl_validate(const struct vmedia_ctrl_desc *desc, int32_t *value)
+ctrl_validate(const struct vmedia_ctrl_desc *desc, int64_t *value)
 {
 	switch (desc->type) {
 	case V4L2_CTRL_TYPE_INTEGER:
+	case V4L2_CTRL_TYPE_INTEGER64:
 		*value = to_range(desc, *value);
 		return 0;
 	case V4L2_CTRL_TYPE_BOOLEAN:
 		*value = *value != 0;
 		return 0;
+	case V4L2_CTRL_TYPE_BITMASK:
+		*value &= desc->maximum;
+		return 0;
 	case V4L2_CTRL_TYPE_MENU:
+	case V4L2_CTRL_TYPE_INTEGER_MENU:
 		return check_menu(desc, *value);
 	case V4L2_CTRL_TYPE_BUTTON:
 		*value = 0;
@@ -164,6 +175,35 @@ ctrl_validate(const struct vmedia_ctrl_desc *desc, int32_t *value)
 	}
 }
 
+int64_t
+ctrl_value_of(const struct vmedia_ctrl_desc *desc, const struct v4l2_ext_control *ext)
+{
+	return ctrl_is_wide(desc) ? ext->value64 : ext->value;
+}
+
+void
+ctrl_value_to(const struct vmedia_ctrl_desc *desc, int64_t value, struct v4l2_ext_control *ext)
+{
+	ext->value64 = 0;
+	if (ctrl_is_wide(desc)) {
+		ext->value64 = value;
+	} else {
+		ext->value = (int32_t)value;
+	}
+}
+
+static bool
+is_menu(const struct vmedia_ctrl_desc *desc)
+{
+	return desc->type == V4L2_CTRL_TYPE_MENU || desc->type == V4L2_CTRL_TYPE_INTEGER_MENU;
+}
+
+static int64_t
+step_of(const struct vmedia_ctrl_desc *desc)
+{
+	return is_menu(desc) ? 1 : desc->step;
+}
+
 void
 ctrl_fill_queryctrl(const struct vmedia_ctrl_desc *desc, struct v4l2_queryctrl *q)
 {
@@ -171,11 +211,13 @@ ctrl_fill_queryctrl(const struct vmedia_ctrl_desc *desc, struct v4l2_queryctrl *
 	q->id = desc->id;
 	q->type = desc->type;
 	snprintf((char *)q->name, sizeof(q->name), "%s", desc->name);
-	q->minimum = desc->minimum;
-	q->maximum = desc->maximum;
-	q->step = desc->type == V4L2_CTRL_TYPE_MENU ? 1 : desc->step;
-	q->default_value = desc->value;
 	q->flags = ctrl_flags(desc);
+	if (!ctrl_is_wide(desc)) {
+		q->minimum = (int32_t)desc->minimum;
+		q->maximum = (int32_t)desc->maximum;
+		q->step = (int32_t)step_of(desc);
+		q->default_value = (int32_t)desc->value;
+	}
 }
 
 void
@@ -187,10 +229,10 @@ ctrl_fill_query_ext(const struct vmedia_ctrl_desc *desc, struct v4l2_query_ext_c
 	snprintf(q->name, sizeof(q->name), "%s", desc->name);
 	q->minimum = desc->minimum;
 	q->maximum = desc->maximum;
-	q->step = desc->type == V4L2_CTRL_TYPE_MENU ? 1 : (uint64_t)desc->step;
+	q->step = (uint64_t)step_of(desc);
 	q->default_value = desc->value;
 	q->flags = ctrl_flags(desc);
-	q->elem_size = sizeof(int32_t);
+	q->elem_size = ctrl_is_wide(desc) ? sizeof(int64_t) : sizeof(int32_t);
 	q->elems = 1;
 }
 
@@ -200,29 +242,35 @@ ctrl_fill_menu(const struct ctrl_table *table, struct v4l2_querymenu *m)
 	const struct vmedia_ctrl_desc *desc = ctrl_find(table, m->id);
 	struct v4l2_querymenu out = {.id = m->id, .index = m->index};
 
-	if (desc == NULL || desc->type != V4L2_CTRL_TYPE_MENU || check_menu(desc, m->index) != 0) {
+	if (desc == NULL || !is_menu(desc) || check_menu(desc, m->index) != 0) {
 		return -EINVAL;
 	}
-	snprintf((char *)out.name, sizeof(out.name), "%s", desc->menu[m->index]);
+	if (desc->type == V4L2_CTRL_TYPE_INTEGER_MENU) {
+		out.value = desc->numbers[m->index];
+	} else {
+		snprintf((char *)out.name, sizeof(out.name), "%s", desc->menu[m->index]);
+	}
 	*m = out;
 	return 0;
 }
 
 void
-ctrl_fill_event(const struct vmedia_ctrl_desc *desc, int32_t value, uint32_t changes,
-	struct v4l2_event *event)
+ctrl_fill_event(const struct vmedia_ctrl_desc *desc, const struct ctrl_state *state,
+	uint32_t changes, struct v4l2_event *event)
 {
 	memset(event, 0, sizeof(*event));
 	event->type = V4L2_EVENT_CTRL;
 	event->id = desc->id;
 	event->u.ctrl.changes = changes;
 	event->u.ctrl.type = desc->type;
-	event->u.ctrl.value64 = value;
-	event->u.ctrl.flags = ctrl_flags(desc);
-	event->u.ctrl.minimum = desc->minimum;
-	event->u.ctrl.maximum = desc->maximum;
-	event->u.ctrl.step = desc->type == V4L2_CTRL_TYPE_MENU ? 1 : desc->step;
-	event->u.ctrl.default_value = desc->value;
+	event->u.ctrl.value64 = state->value;
+	event->u.ctrl.flags = ctrl_flags(desc) | state->flags;
+	if (!ctrl_is_wide(desc)) {
+		event->u.ctrl.minimum = (int32_t)desc->minimum;
+		event->u.ctrl.maximum = (int32_t)desc->maximum;
+		event->u.ctrl.step = (int32_t)step_of(desc);
+		event->u.ctrl.default_value = (int32_t)desc->value;
+	}
 }
 
 int

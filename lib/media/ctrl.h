@@ -7,6 +7,7 @@
 #ifndef VMEDIA_MEDIA_CTRL_H
 #define VMEDIA_MEDIA_CTRL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmedia/backend.h"
@@ -14,6 +15,12 @@
 struct ctrl_table {
 	const struct vmedia_ctrl_desc *descs; /* in any order; ids differ */
 	uint32_t nb;
+};
+
+/* What changes of a control. */
+struct ctrl_state {
+	int64_t value;
+	uint32_t flags; /* beyond the table's: V4L2_CTRL_FLAG_GRABBED */
 };
 
 /* The control with exactly this id, class controls included; NULL: none. */
@@ -31,8 +38,19 @@ int ctrl_readable(const struct vmedia_ctrl_desc *desc);
 int ctrl_writable(const struct vmedia_ctrl_desc *desc);
 
 /* A new value as V4L2 takes it: integers are brought to the range and the nearest step, booleans
- * to 0 or 1; a menu index out of range is -ERANGE, a hole -EINVAL. */
-int ctrl_validate(const struct vmedia_ctrl_desc *desc, int32_t *value);
+ * to 0 or 1, bitmasks lose unknown bits; a menu index out of range is -ERANGE, a hole -EINVAL. */
+int ctrl_validate(const struct vmedia_ctrl_desc *desc, int64_t *value);
+
+/* Its values do not fit into 32 bits: not for the old API. */
+static inline bool
+ctrl_is_wide(const struct vmedia_ctrl_desc *desc)
+{
+	return desc->type == V4L2_CTRL_TYPE_INTEGER64;
+}
+/* A value as struct v4l2_ext_control carries it. */
+int64_t ctrl_value_of(const struct vmedia_ctrl_desc *desc, const struct v4l2_ext_control *ext);
+void ctrl_value_to(
+	const struct vmedia_ctrl_desc *desc, int64_t value, struct v4l2_ext_control *ext);
 
 /* Flags as QUERYCTRL shows them: the table's and those that follow from the type. */
 uint32_t ctrl_flags(const struct vmedia_ctrl_desc *desc);
@@ -44,8 +62,8 @@ void ctrl_fill_query_ext(const struct vmedia_ctrl_desc *desc, struct v4l2_query_
 int ctrl_fill_menu(const struct ctrl_table *table, struct v4l2_querymenu *m);
 
 /* V4L2_EVENT_CTRL with the given changes; timestamp and sequence are the caller's. */
-void ctrl_fill_event(const struct vmedia_ctrl_desc *desc, int32_t value, uint32_t changes,
-	struct v4l2_event *event);
+void ctrl_fill_event(const struct vmedia_ctrl_desc *desc, const struct ctrl_state *state,
+	uint32_t changes, struct v4l2_event *event);
 
 /* EXT_CTRLS with count 0: 0 when the class has controls (or `which` names none), else -EINVAL. */
 int ctrl_class_check(const struct ctrl_table *table, uint32_t which);

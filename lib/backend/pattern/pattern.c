@@ -154,16 +154,16 @@ pattern_destroy(struct vmedia_device *device)
 }
 
 static int
-pattern_set_ctrl(struct vmedia_device *device, uint32_t id, int32_t value)
+pattern_set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
 {
-	struct pattern *p = vmedia_device_priv(device);
+	struct pattern *p = vmedia_device_priv(vmedia_session_device(session));
 
 	switch (id) {
 	case V4L2_CID_BRIGHTNESS:
-		p->look.brightness = value;
+		p->look.brightness = (int32_t)value;
 		return 0;
 	case V4L2_CID_GAIN:
-		p->look.gain = value;
+		p->look.gain = (int32_t)value;
 		return 0;
 	case V4L2_CID_HFLIP:
 		p->look.hflip = value != 0;

@@ -17,12 +17,12 @@ struct transform_queue {
 
 struct transform_session {
 	struct transform_queue output, capture;
+	struct convert_flips flips;          /* controls */
 	TAILQ_ENTRY(transform_session) link; /* while both stream; who comes next is the first */
 };
 
 struct transform {
 	uint32_t planar, width, height; /* options */
-	struct convert_flips flips;     /* controls */
 	TAILQ_HEAD(, transform_session) sessions;
 	/* The picture at hand; from, to and status are the offload thread's while busy. */
 	struct vmedia_job job;
@@ -97,11 +97,11 @@ transform_destroy(struct vmedia_device *device)
 }
 
 static int
-transform_set_ctrl(struct vmedia_device *device, uint32_t id, int32_t value)
+transform_set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
 {
-	struct transform *t = vmedia_device_priv(device);
+	struct transform_session *s = vmedia_session_priv(session);
 
-	*(id == V4L2_CID_HFLIP ? &t->flips.horizontal : &t->flips.vertical) = value != 0;
+	*(id == V4L2_CID_HFLIP ? &s->flips.horizontal : &s->flips.vertical) = value != 0;
 	return 0;
 }
 
@@ -267,7 +267,7 @@ begin_next(struct vmedia_device *device)
 	t->target = take(&s->capture);
 	picture_of(t->source, &t->from);
 	picture_of(t->target, &t->to);
-	t->with = t->flips;
+	t->with = s->flips;
 	t->job.run = run;
 	t->job.done = done;
 	vmedia_buffer_begin(t->target);

@@ -103,14 +103,16 @@ struct vmedia_format_desc {
 	uint32_t min_height, max_height, step_height;
 };
 
-/* One integer-like control. */
+/* One control of a number. */
 struct vmedia_ctrl_desc {
 	uint32_t id;   /* V4L2_CID_* */
-	uint32_t type; /* V4L2_CTRL_TYPE_INTEGER, BOOLEAN, MENU, BUTTON */
+	uint32_t type; /* V4L2_CTRL_TYPE_INTEGER, INTEGER64, BOOLEAN, BITMASK (maximum: all bits),
+	                * MENU, INTEGER_MENU, BUTTON */
 	const char *name;
-	int32_t minimum, maximum, step, value;
-	uint32_t flags;
+	int64_t minimum, maximum, step, value;
+	uint32_t flags;          /* V4L2_CTRL_FLAG_*; VOLATILE: get_ctrl is asked each time */
 	const char *const *menu; /* MENU: maximum + 1 names, NULL for a hole */
+	const int64_t *numbers;  /* INTEGER_MENU: maximum + 1 */
 };
 
 /* What the node is; filled by create, constant afterwards. The device refuses to start with one
@@ -170,8 +172,10 @@ struct vmedia_backend_ops {
 	vmedia_ioctl_fn *ioctl[VMEDIA_NB_IOCTLS];
 	vmedia_ioctl_fn *ioctl_default; /* for backends that forward everything */
 
-	/* Optional: a control got a new, checked value. */
-	int (*set_ctrl)(struct vmedia_device *device, uint32_t id, int32_t value);
+	/* Optional: a control gets a new, checked value, on m2m nodes that of the session. */
+	int (*set_ctrl)(struct vmedia_session *session, uint32_t id, int64_t value);
+	/* For VOLATILE controls: the value now. */
+	int (*get_ctrl)(struct vmedia_session *session, uint32_t id, int64_t *value);
 
 	/* Streaming. buf_queue hands a buffer over, also before start_streaming. stop_streaming:
 	 * forget all buffers of that type; the core takes them back. */
@@ -219,6 +223,11 @@ void vmedia_plane_read(struct vmedia_plane *plane, uint32_t offset, void *dst, u
 void vmedia_buffer_begin(struct vmedia_buffer *buffer);
 /* A buffer is finished: its DQBUF event goes out, exactly once, in the order of these calls. */
 void vmedia_buffer_done(struct vmedia_buffer *buffer);
+/* News of a control from the backend: a value (also of READ_ONLY ones), or that it cannot be set
+ * for now (EBUSY). Subscribers hear of what is new. Not on m2m nodes, where each session has its
+ * own. */
+void vmedia_ctrl_update(struct vmedia_device *device, uint32_t id, int64_t value);
+void vmedia_ctrl_grab(struct vmedia_device *device, uint32_t id, bool grabbed);
 /* A V4L2 event for the sessions that subscribed to its (type, id). Copied. */
 void vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event);
 /* The backend wants its work() called in slices within the pass budget; once per frame. */

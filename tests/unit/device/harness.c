@@ -41,9 +41,13 @@ static const struct vmedia_format_desc formats[] = {
 };
 static const struct vmedia_ctrl_desc ctrls[] = {
 	{H_CTRL, V4L2_CTRL_TYPE_INTEGER, "Brightness", 0, 255, 1, 128, 0, NULL},
+	{H_CTRL_WIDE, V4L2_CTRL_TYPE_INTEGER64, "Rate", 0, INT64_MAX, 1, 1, 0, NULL},
+	{H_CTRL_NOW, V4L2_CTRL_TYPE_INTEGER, "Now", 0, 1000, 1, 0,
+		V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_VOLATILE, NULL},
+	{H_CTRL_BITS, V4L2_CTRL_TYPE_BITMASK, "Bits", 0, 7, 0, 4, 0, NULL},
 };
 
-static bool next_is_m2m, next_is_endless;
+static bool next_is_m2m, next_is_endless, next_has_more_ctrls;
 
 static int
 create(struct vmedia_device *device, struct vmedia_node *node)
@@ -58,7 +62,7 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	node->formats = formats;
 	node->nb_formats = 1;
 	node->ctrls = ctrls;
-	node->nb_ctrls = 1;
+	node->nb_ctrls = next_has_more_ctrls ? ARRAY_SIZE(ctrls) : 1;
 	node->events = 1u << V4L2_EVENT_EOS | 1u << V4L2_EVENT_SOURCE_CHANGE;
 	node->default_fourcc = V4L2_PIX_FMT_YUYV;
 	node->default_width = H_WIDTH;
@@ -91,6 +95,25 @@ static void
 close_session(struct vmedia_session *session)
 {
 	backend_of(session)->nb_closed++;
+}
+
+static int
+set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
+{
+	struct h_backend *b = backend_of(session);
+
+	b->set_session = session;
+	b->set_id = id;
+	b->set_value = value;
+	b->nb_set++;
+	return 0;
+}
+
+static int
+get_ctrl(struct vmedia_session *session, uint32_t id, int64_t *value)
+{
+	*value = backend_of(session)->now;
+	return 0;
 }
 
 static void
@@ -163,6 +186,8 @@ const struct vmedia_backend_ops h_backend_ops = {
 	.open = open_session,
 	.close = close_session,
 	.ioctl = {[_IOC_NR(VIDIOC_S_STD)] = defer, [_IOC_NR(VIDIOC_G_EXT_CTRLS)] = g_ext_ctrls},
+	.set_ctrl = set_ctrl,
+	.get_ctrl = get_ctrl,
 	.buf_queue = buf_queue,
 	.start_streaming = start_streaming,
 	.stop_streaming = stop_streaming,
@@ -252,6 +277,7 @@ h_create(const struct h_config *given)
 	must(!c->threaded || reactor_start(h->reactor) == 0);
 	config.reactor = h->reactor;
 	next_is_m2m = c->m2m;
+	next_has_more_ctrls = c->more_ctrls;
 	next_is_endless = c->endless;
 	must(device_create(&config, &h->device) == 0);
 	h->transport = device_transport(h->device);

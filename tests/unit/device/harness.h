@@ -16,6 +16,9 @@
 #define H_HEIGHT     32
 #define H_SIZE       (H_WIDTH * H_HEIGHT * 2) /* YUYV */
 #define H_CTRL       V4L2_CID_BRIGHTNESS
+#define H_CTRL_WIDE  V4L2_CID_PIXEL_RATE /* INTEGER64 */
+#define H_CTRL_NOW   V4L2_CID_EXPOSURE   /* READ_ONLY, VOLATILE: h_backend.now */
+#define H_CTRL_BITS  V4L2_CID_3A_LOCK
 #define H_EVENT_SIZE 608
 #define H_MAX_REPLY  32768
 
@@ -30,6 +33,7 @@ struct h_config {
 	bool packed;
 	bool event_idx;
 	bool m2m;
+	bool more_ctrls; /* H_CTRL_* besides H_CTRL */
 	enum h_cut cut;
 	bool no_shared_pages;
 	uint32_t deadline_ms;
@@ -57,6 +61,10 @@ struct h_backend {
 	struct vmedia_request *deferred; /* S_STD and, when told, G_EXT_CTRLS */
 	bool defer_ctrls;
 	bool refuse_open;
+	int64_t now;
+	int64_t set_value; /* by the last of nb_set set_ctrl */
+	uint32_t set_id, nb_set;
+	struct vmedia_session *set_session;
 	uint32_t nb_opened, nb_closed, nb_started, nb_stopped;
 };
 

@@ -107,7 +107,7 @@ Test(device_defer, a_command_that_waited_past_the_deadline_is_not_carried_out)
 	cr_assert_eq(reply.hdr.status, EIO);
 	cr_assert_eq(h_recv(h, &reply), 0);
 	cr_assert_eq(reply.hdr.status, EIO);
-	cr_assert_eq(h->device->ctrl_values[0], 128);
+	cr_assert_eq(h->device->ctrls[0].value, 128);
 	vmedia_request_complete(h->backend->deferred, 0);
 	h_destroy(h);
 }

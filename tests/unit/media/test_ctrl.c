@@ -61,17 +61,17 @@ Test(ctrl, integers_are_brought_to_range_and_nearest_step)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		int32_t value = rows[i].wish;
+		int64_t value = rows[i].wish;
 
 		cr_assert_eq(ctrl_validate(&descs[0], &value), 0);
-		cr_assert_eq(value, rows[i].got, "%d: %d", rows[i].wish, value);
+		cr_assert_eq(value, rows[i].got, "%d: %lld", rows[i].wish, (long long)value);
 	}
 }
 
 /* proves: S-18 */
 Test(ctrl, the_widest_range_does_not_overflow)
 {
-	int32_t value = INT_MAX;
+	int64_t value = INT_MAX;
 
 	cr_assert_eq(ctrl_validate(&descs[5], &value), 0);
 	cr_assert_eq(value, INT_MAX);
@@ -82,7 +82,7 @@ Test(ctrl, the_widest_range_does_not_overflow)
 
 Test(ctrl, booleans_become_zero_or_one)
 {
-	int32_t value = -7;
+	int64_t value = -7;
 
 	cr_assert_eq(ctrl_validate(&descs[2], &value), 0);
 	cr_assert_eq(value, 1);
@@ -91,7 +91,7 @@ Test(ctrl, booleans_become_zero_or_one)
 /* proves: S-18 */
 Test(ctrl, menu_index_out_of_range_is_erange_and_a_hole_einval)
 {
-	int32_t value = 4;
+	int64_t value = 4;
 
 	cr_assert_eq(ctrl_validate(&descs[3], &value), -ERANGE);
 	value = -1;
@@ -170,11 +170,80 @@ Test(ctrl, event_tells_value_range_and_changes)
 	struct v4l2_event event;
 
 	memset(&event, 0xff, sizeof(event));
-	ctrl_fill_event(&descs[0], -5, V4L2_EVENT_CTRL_CH_VALUE, &event);
+	ctrl_fill_event(&descs[0], &(struct ctrl_state){-5, V4L2_CTRL_FLAG_GRABBED},
+		V4L2_EVENT_CTRL_CH_VALUE, &event);
 	cr_assert_eq(event.type, V4L2_EVENT_CTRL);
 	cr_assert_eq(event.id, V4L2_CID_GAIN);
 	cr_assert_eq(event.u.ctrl.value64, -5);
+	cr_assert_eq(event.u.ctrl.flags, V4L2_CTRL_FLAG_GRABBED);
 	cr_assert_eq(event.u.ctrl.minimum, -10);
 	cr_assert_eq(event.u.ctrl.changes, V4L2_EVENT_CTRL_CH_VALUE);
 	cr_assert_eq(event.reserved[7], 0);
+}
+
+static const int64_t rates[] = {1000, 5000000000, -1};
+static const struct vmedia_ctrl_desc wide[] = {
+	{V4L2_CID_PIXEL_RATE, V4L2_CTRL_TYPE_INTEGER64, "Rate", INT64_MIN, INT64_MAX, 3, 0, 0,
+		NULL},
+	{V4L2_CID_LINK_FREQ, V4L2_CTRL_TYPE_INTEGER_MENU, "Link", 0, 2, 0, 1, 0, NULL, rates},
+	{V4L2_CID_3A_LOCK, V4L2_CTRL_TYPE_BITMASK, "Lock", 0, 7, 0, 4, 0, NULL},
+};
+
+Test(ctrl, the_steps_of_64_bits_neither_overflow_nor_pass_the_end)
+{
+	static const struct {
+		int64_t wish, got;
+	} rows[] = {{INT64_MIN, INT64_MIN}, {INT64_MIN + 1, INT64_MIN},
+		{INT64_MIN + 2, INT64_MIN + 3}, {INT64_MAX, INT64_MAX}, {INT64_MAX - 1, INT64_MAX},
+		{INT64_MAX - 2, INT64_MAX - 3}, {0, 1}};
+	struct v4l2_ext_control ext = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int64_t value = rows[i].wish;
+
+		cr_assert_eq(ctrl_validate(&wide[0], &value), 0);
+		cr_assert_eq(value, rows[i].got, "%zu: %lld", i, (long long)value);
+		ctrl_value_to(&wide[0], value, &ext);
+		cr_assert_eq(ctrl_value_of(&wide[0], &ext), value);
+	}
+}
+
+Test(ctrl, a_control_of_64_bits_has_no_range_in_the_old_query)
+{
+	struct v4l2_query_ext_ctrl ext;
+	struct v4l2_queryctrl old;
+
+	ctrl_fill_query_ext(&wide[0], &ext);
+	ctrl_fill_queryctrl(&wide[0], &old);
+	cr_assert_eq(ext.elem_size, 8);
+	cr_assert_eq(ext.minimum, INT64_MIN);
+	cr_assert_eq(ext.maximum, INT64_MAX);
+	cr_assert_eq(ext.step, 3);
+	cr_assert(old.minimum == 0 && old.maximum == 0 && old.step == 0 && old.default_value == 0);
+}
+
+Test(ctrl, integer_menus_have_numbers_and_no_names)
+{
+	struct v4l2_querymenu m = {.id = V4L2_CID_LINK_FREQ, .index = 1};
+	const struct ctrl_table all = {wide, ARRAY_SIZE(wide)};
+	int64_t value = 3;
+
+	cr_assert_eq(ctrl_fill_menu(&all, &m), 0);
+	cr_assert_eq(m.value, 5000000000);
+	m.index = 3;
+	cr_assert_eq(ctrl_fill_menu(&all, &m), -EINVAL);
+	cr_assert_eq(ctrl_validate(&wide[1], &value), -ERANGE);
+	value = 2;
+	cr_assert_eq(ctrl_validate(&wide[1], &value), 0);
+}
+
+Test(ctrl, a_bitmask_loses_the_bits_it_does_not_have)
+{
+	int64_t value = -1;
+
+	cr_assert_eq(ctrl_validate(&wide[2], &value), 0);
+	cr_assert_eq(value, 7);
+	value = 0x18;
+	cr_assert_eq(ctrl_validate(&wide[2], &value), 0);
+	cr_assert_eq(value, 0);
 }

@@ -11,7 +11,8 @@
  *   command.c      HOT: the five commands; request slots; completion and errno → wire
  *   request.c      requests not answered at once: deadlines, reset, memory that moves
  *   ioctl.c        HOT: decode → backend or core handler → encode
- *   ioctl_*.c      the core's handlers by family: buffers, reqbufs, format, ctrl, event, input
+ *   ioctl_*.c      the core's handlers by family: buffers, reqbufs, format, ctrl, event, input,
+ *                  selection
  *   session.c      the session table
  *   node.c         refuses, at the start, nodes that no guest could register
  *   pages.c        buffers in the guest's own memory
@@ -404,7 +405,8 @@ vmedia_ioctl_fn core_reqbufs, core_create_bufs;
 /* A stopped queue gives up its buffers and its owner. */
 void queue_free(struct vmedia_session *session, struct bufq *q);
 
-/* ---- ioctl_format.c, ioctl_ctrl.c, ioctl_event.c, ioctl_input.c */
+/* ---- ioctl_format.c, ioctl_ctrl.c, ioctl_event.c, ioctl_input.c, ioctl_selection.c */
+vmedia_ioctl_fn core_g_selection, core_s_selection;
 vmedia_ioctl_fn core_enum_fmt, core_g_fmt, core_s_fmt, core_try_fmt, core_enum_framesizes,
 	core_enum_frameintervals, core_g_parm, core_s_parm;
 vmedia_ioctl_fn core_queryctrl, core_query_ext_ctrl, core_querymenu, core_g_ctrl, core_s_ctrl,

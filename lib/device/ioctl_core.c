@@ -11,7 +11,8 @@ enum need {
 	NEED_CTRLS,
 	NEED_INTERVALS,
 	NEED_INPUT,
-	NEED_OUTPUT
+	NEED_OUTPUT,
+	NEED_SELECTION
 };
 
 struct row {
@@ -51,6 +52,9 @@ static const struct row rows[VMEDIA_NB_IOCTLS] = {
 	ROW(SUBSCRIBE_EVENT) = {core_subscribe_event, NEED_NOTHING},
 	ROW(UNSUBSCRIBE_EVENT) = {core_unsubscribe_event, NEED_NOTHING},
 
+	ROW(G_SELECTION) = {core_g_selection, NEED_SELECTION},
+	ROW(S_SELECTION) = {core_s_selection, NEED_SELECTION},
+
 	ROW(ENUMINPUT) = {core_enuminput, NEED_INPUT},
 	ROW(G_INPUT) = {core_g_input, NEED_INPUT},
 	ROW(S_INPUT) = {core_s_input, NEED_INPUT},
@@ -69,6 +73,8 @@ has(const struct vmedia_node *node, enum need need)
 		return node->max_interval.denominator != 0;
 	case NEED_INPUT:
 		return (node->device_caps & CAPTURE) != 0;
+	case NEED_SELECTION:
+		return node->selection_step != 0;
 	case NEED_OUTPUT:
 		return (node->device_caps & OUTPUT) != 0;
 	default:

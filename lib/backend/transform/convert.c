@@ -311,6 +311,20 @@ flip(const struct image *from, const struct image *to, struct convert_flips flip
 
 /* ---- the way ---- */
 
+/* The first byte of the selection within a component plane. */
+static size_t
+selection_offset(
+	const struct vmedia_format *f, const struct format_info *info, uint32_t c, int stride)
+{
+	uint32_t x = (uint32_t)f->selection.left, y = (uint32_t)f->selection.top;
+
+	if (c > 0) {
+		x /= info->hsub;
+		y /= info->vsub;
+	}
+	return (size_t)y * (size_t)stride + (size_t)x * info->sample_bytes[c];
+}
+
 static void
 packed_view(const struct convert_picture *picture, struct packed *view)
 {
@@ -319,8 +333,9 @@ packed_view(const struct convert_picture *picture, struct packed *view)
 
 	for (uint32_t c = 0; c < info->nb_components; c++) {
 		at = info->nb_planes > 1 ? picture->planes[c] : at;
-		view->planes[c] = at;
 		view->strides[c] = (int)format_component_line(&picture->format, c);
+		view->planes[c] =
+			at + selection_offset(&picture->format, info, c, view->strides[c]);
 		at += (size_t)view->strides[c] * format_component_lines(&picture->format, c);
 	}
 }
@@ -332,8 +347,8 @@ image_of(const struct convert_picture *picture, enum model model, struct image *
 
 	packed_view(picture, &view);
 	*image = (struct image){.model = model,
-		.width = (int)picture->format.width,
-		.height = (int)picture->format.height};
+		.width = (int)picture->format.selection.width,
+		.height = (int)picture->format.selection.height};
 	memcpy(image->planes, view.planes, sizeof(image->planes));
 	memcpy(image->strides, view.strides, sizeof(image->strides));
 }
@@ -389,8 +404,8 @@ step_unpack(struct way *way, const struct convert_picture *from)
 		image_of(from, way->source->model, &way->now);
 		return;
 	}
-	if (next_image(way, way->source->model, (int)from->format.width, (int)from->format.height,
-		    &next)) {
+	if (next_image(way, way->source->model, (int)from->format.selection.width,
+		    (int)from->format.selection.height, &next)) {
 		packed_view(from, &view);
 		way->source->unpack(&view, &next);
 		way->now = next;
@@ -402,8 +417,8 @@ step_scale(struct way *way)
 {
 	struct image next;
 
-	if (way->err == 0 && next_image(way, way->now.model, (int)way->to->format.width,
-				     (int)way->to->format.height, &next)) {
+	if (way->err == 0 && next_image(way, way->now.model, (int)way->to->format.selection.width,
+				     (int)way->to->format.selection.height, &next)) {
 		scale(&way->now, &next);
 		way->now = next;
 	}
@@ -456,7 +471,8 @@ convert_run(struct converter *converter, const struct convert_picture *from,
 	if (way.source == NULL || way.target == NULL) {
 		return -EINVAL;
 	}
-	scales = from->format.width != to->format.width || from->format.height != to->format.height;
+	scales = from->format.selection.width != to->format.selection.width ||
+	         from->format.selection.height != to->format.selection.height;
 	changes_model = way.source->model != way.target->model;
 	flipped = flips.horizontal || flips.vertical ||
 	          (way.source->unpack == NULL && !scales && !changes_model);

@@ -14,7 +14,7 @@
 
 #include "vmedia/backend.h"
 
-/* A picture in the layout of a V4L2 format that format_layout has filled. */
+/* A picture in the layout of a V4L2 format that format_layout has filled; then its selection. */
 struct convert_picture {
 	struct vmedia_format format;
 	uint8_t *planes[VIDEO_MAX_PLANES]; /* memory planes; the caller's */
@@ -33,8 +33,8 @@ struct converter {
 /* True: convert_run knows this fourcc. */
 bool convert_knows(uint32_t fourcc);
 
-/* Every byte of the picture `to` is written. Neither is touched outside its planes. Widths and
- * heights are even. -EINVAL: a format that convert_knows denies; -ENOMEM. */
+/* The selection of `from` becomes that of `to`, of which every byte is written and no other. All
+ * numbers of the selections are even. -EINVAL: a format that convert_knows denies; -ENOMEM. */
 int convert_run(struct converter *converter, const struct convert_picture *from,
 	const struct convert_picture *to, struct convert_flips flips);
 

@@ -82,6 +82,7 @@ transform_create(struct vmedia_device *device, struct vmedia_node *node)
 	node->ctrls = ctrls;
 	node->nb_ctrls = ARRAY_SIZE(ctrls);
 	node->mmap_only = true;
+	node->selection_step = 2;
 	node->default_fourcc = V4L2_PIX_FMT_NV12;
 	node->default_width = t->width;
 	node->default_height = t->height;

@@ -127,7 +127,9 @@ struct vmedia_node {
 	const struct vmedia_ctrl_desc *ctrls;
 	uint32_t nb_ctrls;
 	uint32_t events; /* besides controls': 1 << V4L2_EVENT_EOS, _SOURCE_CHANGE, _FRAME_SYNC */
-	bool mmap_only;  /* jobs touch the buffers: SHARED_PAGES are refused */
+	/* m2m: crops and composes in steps of so many pixels, see vmedia_format; 0: it does not */
+	uint32_t selection_step;
+	bool mmap_only; /* jobs touch the buffers: SHARED_PAGES are refused */
 	/* the format before the first S_FMT */
 	uint32_t default_fourcc, default_width, default_height;
 	struct v4l2_fract min_interval, max_interval, default_interval; /* seconds per frame */
@@ -142,6 +144,8 @@ struct vmedia_format {
 	uint32_t sizeimage[VIDEO_MAX_PLANES];
 	uint32_t colorspace, ycbcr_enc, quantization, xfer_func;
 	struct v4l2_fract interval; /* seconds per frame */
+	/* what of the picture counts: crop of an output format, compose of a capture format */
+	struct v4l2_rect selection;
 };
 
 /* Answers one ioctl. `arg` is the V4L2 struct, a private copy of the guest's, zero where the guest

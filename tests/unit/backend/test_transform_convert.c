@@ -278,3 +278,77 @@ Test(transform_convert, what_it_does_not_know_it_refuses)
 	picture_destroy(&a);
 	picture_destroy(&b);
 }
+
+/* The picture that `part` selects of `whole`, both of one format. */
+static void
+cut_out(const struct convert_picture *whole, struct convert_picture *part)
+{
+	const struct v4l2_rect *r = &whole->format.selection;
+
+	picture_create(part, whole->format.fourcc, r->width, r->height);
+	run(whole, part, false, false);
+}
+
+Test(transform_convert, a_crop_is_converted_as_if_it_were_the_picture)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fourccs); i++) {
+		struct convert_picture whole, part, direct, by_part;
+
+		picture_create(&whole, fourccs[i], 96, 64);
+		fill_random(&whole, 7);
+		whole.format.selection = (struct v4l2_rect){10, 6, 32, 18};
+		cut_out(&whole, &part);
+		for (size_t k = 0; k < ARRAY_SIZE(fourccs); k++) {
+			picture_create(&direct, fourccs[k], 48, 40);
+			picture_create(&by_part, fourccs[k], 48, 40);
+			run(&whole, &direct, k % 2, i % 2);
+			run(&part, &by_part, k % 2, i % 2);
+			assert_same(&direct, &by_part);
+			picture_destroy(&direct);
+			picture_destroy(&by_part);
+		}
+		picture_destroy(&whole);
+		picture_destroy(&part);
+	}
+}
+
+/* Bytes of `p` that are not as fill left them. */
+static size_t
+nb_written(const struct convert_picture *p, uint8_t fill)
+{
+	size_t nb = 0;
+
+	for (uint32_t i = 0; i < p->format.nb_planes; i++) {
+		for (uint32_t k = 0; k < p->format.sizeimage[i]; k++) {
+			nb += p->planes[i][k] != fill;
+		}
+	}
+	return nb;
+}
+
+Test(transform_convert, composing_writes_its_rectangle_and_nothing_else)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fourccs); i++) {
+		struct convert_picture from, to, part, whole_part;
+		size_t outside;
+
+		picture_create(&from, V4L2_PIX_FMT_NV12, 64, 64);
+		fill_soft(&from);
+		picture_create(&to, fourccs[i], 96, 64);
+		for (uint32_t p = 0; p < to.format.nb_planes; p++) {
+			memset(to.planes[p], 3, to.format.sizeimage[p]);
+		}
+		to.format.selection = (struct v4l2_rect){20, 8, 40, 30};
+		run(&from, &to, false, false);
+		cut_out(&to, &part);
+		picture_create(&whole_part, fourccs[i], 40, 30);
+		run(&from, &whole_part, false, false);
+		assert_same(&part, &whole_part);
+		outside = nb_written(&to, 3) - nb_written(&part, 3);
+		cr_assert_eq(outside, 0, "format %zu: %zu bytes beside it", i, outside);
+		picture_destroy(&from);
+		picture_destroy(&to);
+		picture_destroy(&part);
+		picture_destroy(&whole_part);
+	}
+}

@@ -64,6 +64,7 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	node->ctrls = ctrls;
 	node->nb_ctrls = next_has_more_ctrls ? ARRAY_SIZE(ctrls) : 1;
 	node->events = 1u << V4L2_EVENT_EOS | 1u << V4L2_EVENT_SOURCE_CHANGE;
+	node->selection_step = next_is_m2m ? 2 : 0;
 	node->default_fourcc = V4L2_PIX_FMT_YUYV;
 	node->default_width = H_WIDTH;
 	node->default_height = H_HEIGHT;

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Crop and compose of a codec; a camera of these tests has neither. */
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include "harness.h"
+
+#define NR(name) _IOC_NR(VIDIOC_##name)
+#define CAPTURE  V4L2_BUF_TYPE_VIDEO_CAPTURE
+#define OUTPUT   V4L2_BUF_TYPE_VIDEO_OUTPUT
+
+static struct h *h;
+static uint32_t s;
+
+static void
+setup(bool m2m)
+{
+	h = h_create(&(struct h_config){.m2m = m2m});
+	s = h_open(h);
+}
+
+static void
+teardown(void)
+{
+	h_close(h, s);
+	h_settle(h);
+	h_destroy(h);
+}
+
+static int
+get(uint32_t session, uint32_t type, uint32_t target, struct v4l2_rect *r)
+{
+	struct v4l2_selection sel = {.type = type, .target = target};
+	int ret = h_ioctl(h, session, NR(G_SELECTION), &sel, sizeof(sel), sizeof(sel));
+
+	*r = sel.r;
+	return ret;
+}
+
+static int
+set(uint32_t type, uint32_t target, uint32_t flags, struct v4l2_rect *r)
+{
+	struct v4l2_selection sel = {.type = type, .target = target, .flags = flags, .r = *r};
+	int ret = h_ioctl(h, s, NR(S_SELECTION), &sel, sizeof(sel), sizeof(sel));
+
+	*r = sel.r;
+	return ret;
+}
+
+static void
+expect(uint32_t session, uint32_t type, uint32_t target, struct v4l2_rect want)
+{
+	struct v4l2_rect r;
+
+	cr_assert_eq(get(session, type, target, &r), 0, "type %u target %x", type, target);
+	cr_assert(r.left == want.left && r.top == want.top && r.width == want.width &&
+			  r.height == want.height,
+		"type %u target %x: (%d,%d) %ux%u", type, target, r.left, r.top, r.width, r.height);
+}
+
+Test(ioctl_selection, a_node_without_it_does_not_know_the_ioctl)
+{
+	struct v4l2_rect r = {0};
+
+	setup(false);
+	cr_assert_eq(get(s, CAPTURE, V4L2_SEL_TGT_CROP, &r), -ENOTTY);
+	cr_assert_eq(set(CAPTURE, V4L2_SEL_TGT_CROP, 0, &r), -ENOTTY);
+	teardown();
+}
+
+Test(ioctl_selection, what_goes_in_is_cropped_and_what_comes_out_composed)
+{
+	const struct v4l2_rect whole = {0, 0, H_WIDTH, H_HEIGHT};
+	struct v4l2_rect r;
+
+	setup(true);
+	for (uint32_t target = 0; target < 0x200; target++) {
+		bool crop = target <= V4L2_SEL_TGT_CROP_BOUNDS;
+		bool compose =
+			target >= V4L2_SEL_TGT_COMPOSE && target <= V4L2_SEL_TGT_COMPOSE_PADDED;
+
+		cr_assert_eq(get(s, OUTPUT, target, &r), crop ? 0 : -EINVAL, "target %x", target);
+		cr_assert_eq(
+			get(s, CAPTURE, target, &r), compose ? 0 : -EINVAL, "target %x", target);
+	}
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, whole);
+	expect(s, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE, V4L2_SEL_TGT_CROP_BOUNDS, whole);
+	expect(s, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_SEL_TGT_COMPOSE_DEFAULT, whole);
+	cr_assert_eq(get(s, V4L2_BUF_TYPE_VBI_CAPTURE, V4L2_SEL_TGT_CROP, &r), -EINVAL);
+	teardown();
+}
+
+Test(ioctl_selection, a_rectangle_holds_for_its_session_until_the_format_changes)
+{
+	const struct v4l2_rect whole = {0, 0, H_WIDTH, H_HEIGHT}, part = {4, 2, 32, 16};
+	struct v4l2_format f = {.type = OUTPUT};
+	struct v4l2_rect r = {5, 3, 31, 15};
+	uint32_t other;
+
+	setup(true);
+	other = h_open(h);
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_CROP, V4L2_SEL_FLAG_GE, &r), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, part);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP_BOUNDS, whole);
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE, whole);
+	expect(other, OUTPUT, V4L2_SEL_TGT_CROP, whole);
+	cr_assert_eq(h_ioctl(h, s, NR(G_FMT), &f, sizeof(f), sizeof(f)), 0);
+	cr_assert_eq(h_ioctl(h, s, NR(TRY_FMT), &f, sizeof(f), sizeof(f)), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, part);
+	cr_assert_eq(h_ioctl(h, s, NR(S_FMT), &f, sizeof(f), sizeof(f)), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, whole);
+	h_close(h, other);
+	teardown();
+}
+
+Test(ioctl_selection, what_cannot_be_is_refused_and_changes_nothing)
+{
+	const struct v4l2_rect whole = {0, 0, H_WIDTH, H_HEIGHT};
+	struct v4l2_rect r = {0, 0, H_WIDTH + 2, 16};
+
+	setup(true);
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_CROP, V4L2_SEL_FLAG_GE, &r), -ERANGE);
+	r = (struct v4l2_rect){0, 0, 32, 16};
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_CROP_BOUNDS, 0, &r), -EINVAL);
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_COMPOSE, 0, &r), -EINVAL);
+	cr_assert_eq(set(CAPTURE, V4L2_SEL_TGT_COMPOSE_PADDED, 0, &r), -EINVAL);
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_CROP, 1u << 7, &r), -EINVAL);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, whole);
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE, whole);
+	teardown();
+}

@@ -32,16 +32,46 @@ measure(struct compare *c, enum compare_side side)
 	return ret != 0 ? ret : stopped;
 }
 
+/*
+ * The TSC of a virtual machine may step by 10 ns, which is 3 % of a round trip: percentiles would
+ * jump by that much or not at all. So this one goes between the steps: a value stands for the
+ * middle of the ranks it has, and ranks between two middles for a value between theirs. 0: no
+ * samples.
+ */
+static double
+quantile(const struct hist *h, double percent)
+{
+	double rank = (double)hist_count(h) * percent / 100, before = 0;
+	double last_rank = 0, last = 0;
+
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
+		double count = (double)h->counts[i], middle = before + count / 2;
+		double value = (double)(hist_bucket_low(i) + hist_bucket_high(i)) / 2;
+
+		if (count > 0 && middle >= rank) {
+			return last == 0 ? value
+			                 : last + (value - last) * (rank - last_rank) /
+			                                   (middle - last_rank);
+		}
+		if (count > 0) {
+			last_rank = middle;
+			last = value;
+		}
+		before += count;
+	}
+	return last;
+}
+
 static void
 add_ratio(struct compare_metric *m)
 {
 	double percent = compare_percents[m->percentile];
-	uint64_t a = hist_percentile(&ticks[COMPARE_A][m->shape], percent);
-	uint64_t b = hist_percentile(&ticks[COMPARE_B][m->shape], percent);
+	double a = quantile(&ticks[COMPARE_A][m->shape], percent);
+	double b = quantile(&ticks[COMPARE_B][m->shape], percent);
 
 	if (a > 0 && b > 0) {
-		m->a_ns[m->nb] = (double)a * 1e9 / (double)clock_tsc_hz();
-		m->ratios[m->nb++] = (double)b / (double)a;
+		m->a_ns[m->nb] = a * 1e9 / (double)clock_tsc_hz();
+		m->ratios[m->nb++] = b / a;
 	}
 }
 

@@ -96,7 +96,7 @@ void flows_stop(struct flows *flows);
 
 /* The commands: 0, or a negative errno that ends the program. */
 typedef int exercise_fn(struct exercise *ex);
-exercise_fn do_ioctls, do_connects, do_opens, do_reqbufs_loop;
+exercise_fn do_ioctls, do_timed, do_connects, do_opens, do_reqbufs_loop;
 exercise_fn do_frames, do_mixed, do_spread, do_slow, do_stream;
 exercise_fn do_rare;
 exercise_fn do_machine;

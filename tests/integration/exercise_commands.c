@@ -47,6 +47,40 @@ do_ioctls(struct exercise *ex)
 	return rc;
 }
 
+/* Commands are numbered as the device does: from 0, in the order of the ring. */
+int
+do_timed(struct exercise *ex)
+{
+	uint64_t nb = exercise_number(ex, 0);
+	struct driver_timing *timings = calloc(nb, sizeof(*timings));
+	FILE *out = fopen(ex->args[1], "w");
+	struct driver_stats stats;
+	uint64_t i = 0;
+	int rc = timings != NULL && out != NULL ? exercise_open(ex) : -EIO;
+
+	if (rc == 0) {
+		driver_get_stats(ex->drv, &stats);
+		exercise_handshake(ex, "ready");
+		while (rc == 0 && i < nb) {
+			rc = exercise_get_ctrl(ex, &timings[i++]);
+		}
+		exercise_handshake(ex, "measured");
+		exercise_close(ex);
+		for (uint64_t k = 0; k < i; k++) {
+			fprintf(out, "%llu %llu %llu\n", (unsigned long long)(stats.commands + k),
+				(unsigned long long)timings[k].submit_tsc,
+				(unsigned long long)timings[k].seen_tsc);
+		}
+		exercise_result("nb_ioctls", (double)i);
+		exercise_result("tsc_hz", (double)clock_tsc_hz());
+	}
+	if (out != NULL && fclose(out) != 0) {
+		rc = -EIO;
+	}
+	free(timings);
+	return rc;
+}
+
 /* A twentieth first, so that what is allocated once is not taken for growth. */
 int
 do_connects(struct exercise *ex)

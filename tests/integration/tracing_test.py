@@ -13,7 +13,7 @@ from vmedia_test import BUILD, ROOT, claim, libc, skip
 
 TOOL = BUILD / 'trace/tool/vmedia-trace'
 CLONE_NEWNS, MS_REC_PRIVATE = 0x20000, 0x44000
-LINE = re.compile(r'^\[\S+\] \(\S+\) \S+ vmedia:(\w+): \{[^}]*\}, \{ ?(.*?) ?\}$')
+LINE = re.compile(r'^\[(\d+)\.(\d+)\] \S+ vmedia:(\w+): \{[^}]*\}, \{ ?(.*?) ?\}$')
 FIELD = re.compile(r'(\w+) = (?:\( (?:"([^"]*)"|<unknown>) : container = (-?\d+) \)|"([^"]*)"|'
                    r'(-?0x[0-9A-Fa-f]+|-?\d+))')
 
@@ -77,14 +77,23 @@ class Trace:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def events(path):
-    """(name, {field: value}) of a trace in order; numbers are int, strings and enums str."""
-    done = subprocess.run(['babeltrace2', path], capture_output=True, text=True, check=False)
+def timed_events(path):
+    """(ns, name, {field: value}) of a trace in order; numbers are int, strings and enums str."""
+    done = subprocess.run(['babeltrace2', '--clock-seconds', '--no-delta', path], capture_output=True,
+                          text=True, check=False)
     claim(done.returncode == 0, f'babeltrace2 reads the trace: {done.stderr.strip()[:500]}')
     for line in done.stdout.splitlines():
         found = LINE.match(line)
         if found:
-            yield found[1], {f[1]: value_of(f) for f in FIELD.finditer(found[2])}
+            seconds, ns, name, fields = found.groups()
+            yield (int(seconds) * 1_000_000_000 + int(ns), name,
+                   {f[1]: value_of(f) for f in FIELD.finditer(fields)})
+
+
+def events(path):
+    """The same without the times."""
+    for _, name, fields in timed_events(path):
+        yield name, fields
 
 
 def value_of(found):

@@ -236,7 +236,6 @@ reset(void *arg)
 {
 	struct vmedia_device *device = arg;
 
-	trace_hook(device_reset, .device = (uint16_t)device->index);
 	request_drop_all(device);
 	session_close_all(device);
 	mapping_reset(device);
@@ -247,6 +246,7 @@ reset(void *arg)
 	device->stopped_used = device->stopped_base; /* nothing is under way any more */
 	broken_reset(device);
 	counter_inc(&device->counters.nb_resets);
+	trace_hook(device_reset, .device = (uint16_t)device->index);
 }
 
 static void

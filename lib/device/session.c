@@ -191,8 +191,7 @@ session_close(struct vmedia_session *session)
 	struct vmedia_device *device = session->device;
 	int i;
 
-	trace_hook(session_close, .device = (uint16_t)device->index, .session = session->id);
-	session_free_buffers(session);
+	session_free_buffers(session); /* also ends its streams, so it is told ahead of the end */
 	event_withdraw(session, NULL);
 	if (device->backend->close != NULL) {
 		device->backend->close(session);
@@ -205,6 +204,7 @@ session_close(struct vmedia_session *session)
 	device->session_table[session->id & device->session_mask] = NULL;
 	TAILQ_REMOVE(&device->sessions, session, link);
 	counter_sub(&device->nb_open_sessions, 1);
+	trace_hook(session_close, .device = (uint16_t)device->index, .session = session->id);
 	session->closing = true;
 	TAILQ_INSERT_TAIL(&device->closing_sessions, session, link);
 	if (session->nb_jobs == 0) {

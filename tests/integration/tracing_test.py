@@ -5,11 +5,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
 
-from vmedia_test import BUILD, ROOT, claim, libc, skip
+from vmedia_test import BUILD, COMPLETE, ROOT, claim, libc, skip
 
 TOOL = BUILD / 'trace/tool/vmedia-trace'
 CLONE_NEWNS, MS_REC_PRIVATE = 0x20000, 0x44000
@@ -18,15 +19,33 @@ FIELD = re.compile(r'(\w+) = (?:\( (?:"([^"]*)"|<unknown>) : container = (-?\d+)
                    r'(-?0x[0-9A-Fa-f]+|-?\d+))')
 
 
+# In the smoke scope these record what their vmediads do, and `check` judges it.
+TRACED_IN_SMOKE = ('test-agreement', 'test-memory-lost', 'test-slow-driver')
+# These measure what tracing would change, or record by themselves.
+NEVER_TRACED = ('test-trace-clock', 'test-idle', 'test-fairness', 'test-no-growth', 'test-no-system-calls',
+                'test-noisy-frontend', 'test-trace-join', 'test-trace-kept', 'test-tracing', 'trace-cost')
+
+
+def missing():
+    """What tracing needs and is not here; '' nothing."""
+    for program in ('lttng', 'lttng-sessiond', 'babeltrace2'):
+        if shutil.which(program) is None:
+            return f'{program} is missing'
+    if not (BUILD / 'trace/libvmedia-trace.so').exists():
+        return 'the build has no tracepoints: no LTTng-UST'
+    if not (BUILD / 'trace/analysis/babeltrace-plugin-vmedia.so').exists():
+        return 'the build has no Babeltrace plugin'
+    return ''
+
+
 def isolate():
     """An LTTng of our own: a run directory nobody else sees (root), or LTTNG_HOME. Skips without
     the programs."""
-    for program in ('lttng', 'lttng-sessiond', 'babeltrace2'):
-        if shutil.which(program) is None:
-            skip(f'{program} is missing')
-    if not (BUILD / 'trace/libvmedia-trace.so').exists():
-        skip('the build has no tracepoints: no LTTng-UST')
-    os.environ['LTTNG_HOME'] = tempfile.mkdtemp(prefix='vmedia-lttng-')
+    if missing():
+        skip(missing())
+    if 'VMEDIA_TEST_LTTNG' in os.environ:
+        return  # done already, by us or by who started us
+    os.environ['LTTNG_HOME'] = os.environ['VMEDIA_TEST_LTTNG'] = tempfile.mkdtemp(prefix='vmedia-lttng-')
     if os.getuid() != 0:
         return
     Path('/var/run/lttng').mkdir(exist_ok=True)
@@ -34,6 +53,21 @@ def isolate():
     if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(None, b'/', None, MS_REC_PRIVATE, None) != 0 \
             or libc.mount(b'tmpfs', run, b'tmpfs', 0, None) != 0:
         skip(f'no mount namespace: {os.strerror(ctypes.get_errno())}')
+
+
+def is_traced():
+    """Whether the vmediads of this test are recorded, for `check` to judge them. VMEDIA_TEST_TRACE=1 or 0
+    decides for any test; else the scope does. To be asked ahead of their start: they have to see the
+    same LTTng."""
+    test = Path(sys.argv[0]).name
+    by_scope = test in TRACED_IN_SMOKE or (COMPLETE and test not in NEVER_TRACED)
+    if os.environ.get('VMEDIA_TEST_TRACE', '1' if by_scope else '0') != '1':
+        return False
+    if missing():
+        print(f'  left out: the trace, because {missing()}', flush=True)
+        return False
+    isolate()
+    return True
 
 
 class Trace:
@@ -72,6 +106,12 @@ class Trace:
         done = subprocess.run([TOOL, 'check', *options, self.path], capture_output=True, text=True,
                               check=False)
         return done.returncode, (done.stdout + done.stderr).strip()
+
+    def judge(self):
+        """Claims that the device kept its promises, then removes the trace."""
+        status, text = self.check()
+        claim(status == 0, f'check: {text}')
+        self.remove()
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -81,7 +81,8 @@ def child_setup(cpus):
 class Vmediad:
     """vmediad with devices such as {'cam0': 'backend=pattern,fps=30'}, as a context manager.
 
-    Leaving the context stops it and claims a clean end, unless an exception is under way."""
+    Leaving the context stops it and claims a clean end, unless an exception is under way. Where the
+    scope or VMEDIA_TEST_TRACE=1 says so, it is recorded, and vmedia-trace check judges the trace."""
 
     def __init__(self, devices, *options, cpus=None, env=None):
         self.folder = Path(tempfile.mkdtemp(prefix='vmedia-test-'))
@@ -89,9 +90,11 @@ class Vmediad:
         self.command = [str(VMEDIAD), *options]
         for name, text in devices.items():
             self.command += ['--device', f'socket={self.sockets[name]},{text}']
-        self.cpus, self.env, self.process = cpus, env, None
+        self.cpus, self.env, self.process, self.trace = cpus, env, None, None
 
     def __enter__(self):
+        from tracing_test import Trace, is_traced  # which imports this module
+        traced = is_traced()
         self.log = open(self.folder / 'log', 'w+', encoding='utf-8')
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log,
                                         env={**os.environ, **(self.env or {})},
@@ -103,6 +106,9 @@ class Vmediad:
                 self.process.kill()
                 raise RuntimeError(f'vmediad did not start:\n{self.output()}')
             time.sleep(0.02)
+        if traced:
+            self.trace = Trace('--profile=detail', '--buffer=32M', pid=self.pid)
+            self.trace.__enter__()
         return self
 
     def is_ready(self):
@@ -121,6 +127,9 @@ class Vmediad:
             print(f'vmediad said:\n{self.output()}', flush=True)
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self.trace is not None:
+            self.trace.__exit__(kind)
+            self.trace.judge()
 
     def output(self):
         self.log.flush()

@@ -3,7 +3,7 @@
 
 _vmedia_trace_options() {
     case $1 in
-    record) echo "--output --profile --snapshot --live --duration --pid --buffer --strict" ;;
+    record) echo "--output --profile --clock --snapshot --live --duration --pid --buffer --strict" ;;
     report) echo "--output --title --slowest" ;;
     top) echo "--output --format --by" ;;
     timeline) echo "--output --width" ;;
@@ -16,6 +16,7 @@ _vmedia_trace_options() {
 _vmedia_trace_values() {
     case $1 in
     -p | --profile) echo "summary detail" ;;
+    --clock) echo "monotonic tsc" ;;
     --format) echo "text json csv" ;;
     --by) echo "every all ioctl dqbuf session" ;;
     --pid) pgrep -x vmediad ;;

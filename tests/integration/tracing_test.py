@@ -22,8 +22,9 @@ FIELD = re.compile(r'(\w+) = (?:\( (?:"([^"]*)"|<unknown>) : container = (-?\d+)
 # In the smoke scope these record what their vmediads do, and `check` judges it.
 TRACED_IN_SMOKE = ('test-agreement', 'test-memory-lost', 'test-slow-driver')
 # These measure what tracing would change, or record by themselves.
-NEVER_TRACED = ('test-trace-clock', 'test-idle', 'test-fairness', 'test-no-growth', 'test-no-system-calls',
-                'test-noisy-frontend', 'test-trace-join', 'test-trace-kept', 'test-tracing', 'trace-cost')
+NEVER_TRACED = ('test-fairness', 'test-idle', 'test-no-growth', 'test-no-system-calls',
+                'test-noisy-frontend', 'test-trace-clock', 'test-trace-join', 'test-trace-kept',
+                'test-tracing', 'trace-cost')
 
 
 def missing():
@@ -45,7 +46,8 @@ def isolate():
         skip(missing())
     if 'VMEDIA_TEST_LTTNG' in os.environ:
         return  # done already, by us or by who started us
-    os.environ['LTTNG_HOME'] = os.environ['VMEDIA_TEST_LTTNG'] = tempfile.mkdtemp(prefix='vmedia-lttng-')
+    home = tempfile.mkdtemp(prefix='vmedia-lttng-')
+    os.environ['LTTNG_HOME'] = os.environ['VMEDIA_TEST_LTTNG'] = home
     if os.getuid() != 0:
         return
     Path('/var/run/lttng').mkdir(exist_ok=True)
@@ -56,9 +58,9 @@ def isolate():
 
 
 def is_traced():
-    """Whether the vmediads of this test are recorded, for `check` to judge them. VMEDIA_TEST_TRACE=1 or 0
-    decides for any test; else the scope does. To be asked ahead of their start: they have to see the
-    same LTTng."""
+    """Whether the vmediads of this test are recorded, for `check` to judge. VMEDIA_TEST_TRACE=1
+    or 0 decides for any test; else the scope does. To be asked ahead of their start: they need
+    the same LTTng."""
     test = Path(sys.argv[0]).name
     by_scope = test in TRACED_IN_SMOKE or (COMPLETE and test not in NEVER_TRACED)
     if os.environ.get('VMEDIA_TEST_TRACE', '1' if by_scope else '0') != '1':
@@ -119,8 +121,8 @@ class Trace:
 
 def timed_events(path):
     """(ns, name, {field: value}) of a trace in order; numbers are int, strings and enums str."""
-    done = subprocess.run(['babeltrace2', '--clock-seconds', '--no-delta', path], capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(['babeltrace2', '--clock-seconds', '--no-delta', path], text=True,
+                          capture_output=True, check=False)
     claim(done.returncode == 0, f'babeltrace2 reads the trace: {done.stderr.strip()[:500]}')
     for line in done.stdout.splitlines():
         found = LINE.match(line)

@@ -81,8 +81,8 @@ def child_setup(cpus):
 class Vmediad:
     """vmediad with devices such as {'cam0': 'backend=pattern,fps=30'}, as a context manager.
 
-    Leaving the context stops it and claims a clean end, unless an exception is under way. Where the
-    scope or VMEDIA_TEST_TRACE=1 says so, it is recorded, and vmedia-trace check judges the trace."""
+    Leaving the context stops it and claims a clean end, unless an exception is under way. Where
+    the scope or VMEDIA_TEST_TRACE=1 says so, `vmedia-trace check` judges a recording of it."""
 
     def __init__(self, devices, *options, cpus=None, env=None):
         self.folder = Path(tempfile.mkdtemp(prefix='vmedia-test-'))

@@ -96,23 +96,20 @@ rings_stop(struct vhost_user *vu, unsigned int mask)
 	}
 }
 
-#ifdef VMEDIA_PLANT_GATEWAY
-#define AREA_FITS(bytes, room) true /* planted: the end of a ring is not looked at */
-#else
-#define AREA_FITS(bytes, room) ((bytes) <= (room))
-#endif
-
 /* Host address of an area that lies whole in one region; front-end address first, then physical
  * (vmm.md R6). */
 static void *
 find_area(const struct guest_mem *mem, uint64_t addr, uint64_t bytes, uint64_t align)
 {
+#ifdef VMEDIA_PLANT_GATEWAY
+	bytes = 1; /* planted: the end of a ring is not looked at */
+#endif
 	for (unsigned int pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < mem->nb_regions; i++) {
 			const struct guest_mem_region *r = &mem->regions[i];
 			uint64_t off = addr - (pass == 0 ? r->uva : r->gpa);
 
-			if (off < r->size_bytes && AREA_FITS(bytes, r->size_bytes - off)) {
+			if (off < r->size_bytes && bytes <= r->size_bytes - off) {
 				char *host = r->addr + off;
 
 				return ((uintptr_t)host & (align - 1)) == 0 ? host : NULL;

@@ -615,7 +615,7 @@ seq_begin(unsigned int device, bool packed, bool event_idx, enum fake_shape shap
 	seq.guest->config.shape = shape;
 	context_init(seq.device, &seq.device->context);
 	for (uint32_t i = 0; i < seq.device->node.nb_ctrls; i++) {
-		seq.device->ctrl_values[i] = seq.device->node.ctrls[i].value;
+		seq.device->ctrls[i].value = seq.device->node.ctrls[i].value;
 	}
 	seq_memory(0);
 	start_rings(NULL);

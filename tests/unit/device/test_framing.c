@@ -143,7 +143,7 @@ Test(device_framing, without_room_for_a_header_ioctls_and_munmap_do_nothing)
 		send_bytes(h, &unmap, sizeof(unmap), room);
 		cr_assert_eq(reply.len, 0);
 	}
-	cr_assert_eq(h->device->ctrl_values[0], 128);
+	cr_assert_eq(h->device->ctrls[0].value, 128);
 	cr_assert_eq(shm_map_nb_windows(h->device->map), 1);
 	h_destroy(h);
 }

@@ -166,7 +166,7 @@ device_stat(unsigned int device, struct stat *st)
 	st->st_mode = S_IFCHR | MODE;
 	st->st_nlink = 1;
 	st->st_rdev = makedev(SHIM_VIDEO_MAJOR, device);
-	st->st_ino = 0x564d0000u + device;
+	st->st_ino = DEVICE_INODE + device;
 	st->st_size = 0;
 	st->st_blocks = 0;
 }
@@ -175,8 +175,8 @@ device_stat(unsigned int device, struct stat *st)
 static bool
 is_candidate(const char *path)
 {
-	return strstr(path, "video4linux") != NULL || strstr(path, "/81:") != NULL ||
-	       strncmp(path, "81:", 3) == 0 || strstr(path, "vmedia.") != NULL;
+	return strstr(path, "video4linux") != NULL || strstr(path, "81:") != NULL ||
+	       strstr(path, "vmedia.") != NULL;
 }
 
 static bool
@@ -190,6 +190,9 @@ is_ours(const char *path)
 	}
 	if (strncmp(path, "/sys/dev/char/81:", 17) == 0) {
 		return device_exists((unsigned int)strtoul(path + 17, NULL, 10));
+	}
+	if (strncmp(path, "/run/udev/data/c81:", 19) == 0) {
+		return device_exists((unsigned int)strtoul(path + 19, NULL, 10));
 	}
 	return strncmp(path, "/sys/devices/platform/vmedia.", 29) == 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Listings: /dev has one entry more per device of ours, /sys is redirected. */
+/* Listings: a folder where our devices have entries shows these after the real ones; below them /sys is redirected. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,13 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "v4l2-shim/shim.h"
 
-#define NB_LISTINGS 16 /* of /dev at a time; a further one does not show our devices */
+#define NB_LISTINGS 16 /* of these folders at a time; a further one does not show our devices */
 
-/* A listing of /dev under way, and the next device to show once the real ones are through. */
+/* Where one entry per device is added, or a single one: a folder that is redirected as a whole. */
+static const struct folder {
+	const char *path, *prefix;
+	bool single;
+	unsigned char type;
+} folders[] = {
+	{"/dev", "video", false, DT_CHR},
+	{"/sys/dev/char", "81:", false, DT_LNK},
+	{"/sys/class", "video4linux", true, DT_DIR},
+};
+
+/* A listing under way, and the next entry of ours to show once the real ones are through. */
 static struct listing {
 	DIR *dir;
+	const struct folder *folder;
 	unsigned int next;
 	struct dirent entry;
 } listings[NB_LISTINGS];
@@ -45,28 +58,36 @@ find(DIR *dir)
 }
 
 static DIR *
-watch(DIR *dir)
+watch(DIR *dir, const struct folder *folder)
 {
 	struct listing *listing;
 
-	if (dir == NULL) {
-		return NULL;
+	if (dir == NULL || folder == NULL) {
+		return dir;
 	}
 	pthread_mutex_lock(&lock);
 	listing = find(NULL);
 	if (listing != NULL) {
-		*listing = (struct listing){.dir = dir};
+		*listing = (struct listing){.dir = dir, .folder = folder};
 		atomic_fetch_add(&nb_listings, 1);
 	}
 	pthread_mutex_unlock(&lock);
 	return dir;
 }
 
-static bool
-is_dev(const char *path)
+/* The folder that a path names, slashes at its end or not; NULL: none of these. */
+static const struct folder *
+folder_by_path(const char *path)
 {
-	return path != NULL && strncmp(path, "/dev", 4) == 0 &&
-	       path[4 + strspn(path + 4, "/")] == '\0';
+	for (size_t i = 0; path != NULL && i < ARRAY_SIZE(folders); i++) {
+		size_t len = strlen(folders[i].path);
+
+		if (strncmp(path, folders[i].path, len) == 0 &&
+			path[len + strspn(path + len, "/")] == '\0') {
+			return &folders[i];
+		}
+	}
+	return NULL;
 }
 
 EXPORT DIR *
@@ -74,24 +95,21 @@ opendir(const char *path)
 {
 	char buf[PATH_ROOM];
 
-	if (is_dev(path)) {
-		return watch(NEXT(opendir)(path));
-	}
-	return NEXT(opendir)(path_redirect(AT_FDCWD, path, buf));
+	return watch(NEXT(opendir)(path_redirect(AT_FDCWD, path, buf)), folder_by_path(path));
 }
 
 EXPORT DIR *
 fdopendir(int fd)
 {
-	char link[32], folder[8];
+	char link[32], path[32];
+	int saved = errno;
 	ssize_t len;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = NEXT(readlink)(link, folder, sizeof(folder));
-	if (len == 4 && memcmp(folder, "/dev", 4) == 0) {
-		return watch(NEXT(fdopendir)(fd));
-	}
-	return NEXT(fdopendir)(fd);
+	len = NEXT(readlink)(link, path, sizeof(path) - 1);
+	errno = saved;
+	path[len > 0 ? len : 0] = '\0';
+	return watch(NEXT(fdopendir)(fd), folder_by_path(path));
 }
 
 EXPORT int
@@ -122,17 +140,33 @@ rewinddir(DIR *dir)
 	NEXT(rewinddir)(dir);
 }
 
-/* A number of ours hides a real device of the same name. */
+/* The name of entry n of ours; false: there is none. */
 static bool
-is_hidden(const struct dirent *entry)
+name_of(const struct folder *folder, unsigned int n, char *name, size_t size)
 {
-	char path[sizeof(entry->d_name) + 5];
+	if (folder->single) {
+		snprintf(name, size, "%s", folder->prefix);
+		return n == 0;
+	}
+	snprintf(name, size, "%s%u", folder->prefix, n);
+	return device_exists(n);
+}
 
-	if (strncmp(entry->d_name, "video", 5) != 0) {
+/* An entry of ours hides a real one of the same name. */
+static bool
+is_hidden(const struct folder *folder, const struct dirent *entry)
+{
+	char name[32];
+
+	if (strncmp(entry->d_name, folder->prefix, strlen(folder->prefix)) != 0) {
 		return false;
 	}
-	snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-	return device_by_path(path) >= 0;
+	for (unsigned int n = 0; n < SHIM_MAX_DEVICES; n++) {
+		if (name_of(folder, n, name, sizeof(name)) && strcmp(name, entry->d_name) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static struct dirent *
@@ -140,18 +174,17 @@ next_device(struct listing *listing)
 {
 	struct dirent *entry = &listing->entry;
 
-	while (listing->next < SHIM_MAX_DEVICES && !device_exists(listing->next)) {
-		listing->next++;
+	*entry = (struct dirent){.d_type = listing->folder->type, .d_reclen = sizeof(*entry)};
+	while (listing->next < SHIM_MAX_DEVICES) {
+		unsigned int n = listing->next++;
+
+		if (name_of(listing->folder, n, entry->d_name, sizeof(entry->d_name))) {
+			entry->d_ino = DEVICE_INODE + n;
+			entry->d_off = (off_t)listing->next;
+			return entry;
+		}
 	}
-	if (listing->next == SHIM_MAX_DEVICES) {
-		return NULL;
-	}
-	*entry = (struct dirent){.d_ino = 0x564d0000u + listing->next,
-		.d_type = DT_CHR,
-		.d_reclen = sizeof(*entry),
-		.d_off = (off_t)listing->next};
-	snprintf(entry->d_name, sizeof(entry->d_name), "video%u", listing->next++);
-	return entry;
+	return NULL;
 }
 
 EXPORT struct dirent *
@@ -166,7 +199,7 @@ readdir(DIR *dir)
 	listing = dir != NULL ? find(dir) : NULL;
 	do {
 		entry = NEXT(readdir)(dir);
-	} while (listing != NULL && entry != NULL && is_hidden(entry));
+	} while (listing != NULL && entry != NULL && is_hidden(listing->folder, entry));
 	return entry == NULL && listing != NULL ? next_device(listing) : entry;
 }
 

@@ -266,7 +266,7 @@ connect_devices(const char *tree, char *env, size_t size)
 		}
 		ret = connect_device(&devices[n], &cap);
 		if (ret == 0) {
-			ret = tree_add(tree, n, (const char *)cap.card);
+			ret = tree_add(tree, n, &cap);
 		}
 		if (ret != 0) {
 			explain(&devices[n], ret);

@@ -76,6 +76,7 @@ bool client_is_internal(int fd);
 int client_raise_fd(int fd);
 
 /* devices.c: what the environment says. */
+#define DEVICE_INODE 0x564d0000u /* of /dev/video0 */
 bool device_exists(unsigned int device);
 const char *device_address(unsigned int device);
 /* The device that an address "ADDRESS/token" belongs to, -1: none. */

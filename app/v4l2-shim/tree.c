@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "v4l2-shim/protocol.h"
 
 #define REAL_CLASS "/sys/class/video4linux"
@@ -138,13 +139,38 @@ put_attribute(const char *path, unsigned int number, const char *attribute, cons
 	return put(path, name, text);
 }
 
+/* What udev's v4l_id finds out of a real device, as udev keeps it. */
+static int
+put_udev_data(const char *path, unsigned int number, const struct v4l2_capability *cap)
+{
+	static const struct {
+		uint32_t bits;
+		const char *name;
+	} kinds[] = {
+		{V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE, "capture:"},
+		{V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE, "video_output:"},
+	};
+	char name[64], can[64] = ":", text[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if ((cap->device_caps & kinds[i].bits) != 0) {
+			strcat(can, kinds[i].name);
+		}
+	}
+	snprintf(name, sizeof(name), "run/udev/data/c%u:%u", SHIM_VIDEO_MAJOR, number);
+	snprintf(text, sizeof(text),
+		"I:1\nE:ID_V4L_VERSION=2\nE:ID_V4L_PRODUCT=%s\nE:ID_V4L_CAPABILITIES=%s\nV:1\n",
+		(const char *)cap->card, can);
+	return put(path, name, text);
+}
+
 int
-tree_add(const char *path, unsigned int number, const char *card)
+tree_add(const char *path, unsigned int number, const struct v4l2_capability *cap)
 {
 	char name[64], dev[32], uevent[96];
 	int ret;
 
-	snprintf(name, sizeof(name), "%s\n", card);
+	snprintf(name, sizeof(name), "%s\n", (const char *)cap->card);
 	snprintf(dev, sizeof(dev), "%u:%u\n", SHIM_VIDEO_MAJOR, number);
 	snprintf(uevent, sizeof(uevent), "MAJOR=%u\nMINOR=%u\nDEVNAME=video%u\n", SHIM_VIDEO_MAJOR,
 		number, number);
@@ -152,6 +178,7 @@ tree_add(const char *path, unsigned int number, const char *card)
 	ret = ret == 0 ? put_attribute(path, number, "dev", dev) : ret;
 	ret = ret == 0 ? put_attribute(path, number, "index", "0\n") : ret;
 	ret = ret == 0 ? put_attribute(path, number, "uevent", uevent) : ret;
+	ret = ret == 0 ? put_udev_data(path, number, cap) : ret;
 	return ret == 0 ? add_links(path, number) : ret;
 }
 

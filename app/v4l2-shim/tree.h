@@ -3,11 +3,13 @@
 #ifndef VMEDIA_V4L2_SHIM_TREE_H
 #define VMEDIA_V4L2_SHIM_TREE_H
 
+#include <linux/videodev2.h>
 #include <stddef.h>
 
 /* Makes an empty one; path has room for size bytes. Real cameras' entries are linked into it. */
 int tree_create(char *path, size_t size);
-int tree_add(const char *path, unsigned int number, const char *card);
+/* What is seen of /dev/videoNUMBER; of cap: card and device_caps. */
+int tree_add(const char *path, unsigned int number, const struct v4l2_capability *cap);
 void tree_remove(const char *path);
 
 #endif

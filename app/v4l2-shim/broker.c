@@ -20,6 +20,8 @@
 #define FIRST_CLIENT_MS 10000
 #define CHECK_DEVICE_MS 1000
 #define BACKLOG         64
+/* Plain pages that nobody touched cost nothing, so this is only a limit. */
+#define USER_MEMORY_BYTES (2ULL << 30)
 
 int
 broker_watch(struct broker *broker, int fd, uint32_t events, struct source *source)
@@ -64,6 +66,7 @@ connect_device(struct broker *broker, const char *socket_path)
 
 	driver_config_init(&config);
 	config.socket_path = socket_path;
+	config.mem_bytes = USER_MEMORY_BYTES;
 	for (int i = 0; i < CONNECT_SECONDS * 50; i++) {
 		ret = driver_connect(&config, &broker->drv);
 		if (ret == 0 || ret == -ENOENT || ret == -ECONNREFUSED || ret == -EACCES) {

@@ -26,6 +26,7 @@ struct broker {
 	struct source listener;
 	struct driver *drv;
 	struct driver_info info;
+	const uint8_t *memory; /* where the file of SHIM_MEMORY starts */
 	char address[SHIM_ADDRESS_BYTES];
 	LIST_HEAD(, channel) channels;
 	LIST_HEAD(, session) sessions;
@@ -68,12 +69,25 @@ struct done_buffer {
 	struct v4l2_plane planes[VIDEO_MAX_PLANES];
 };
 
+/* Memory of the driver's that stands for a buffer in a program's memory. */
+struct user_plane {
+	void *addr;
+	uint32_t bytes, length; /* that are there, and that the program gave */
+	unsigned long userptr;  /* the program's */
+};
+
+struct user_buffer {
+	bool queued, prepared; /* the device may use it */
+	struct user_plane planes[VIDEO_MAX_PLANES];
+};
+
 /* What the guest's driver knows of a queue (protocol 3.5). */
 struct queue {
 	bool streaming, last_seen;
 	uint32_t allocated, nb_queued;
 	uint32_t head, nb_done;
 	struct done_buffer *done; /* ring of DRIVER_MAX_BUFFERS; NULL before the first buffers */
+	struct user_buffer *user; /* DRIVER_MAX_BUFFERS; NULL before the first of USERPTR */
 };
 
 struct subscription {
@@ -123,6 +137,7 @@ void session_update(struct session *session, struct shim_reply *reply);
 
 /* ioctl.c: answers now or later */
 void ioctl_start(struct call *call);
+void ioctl_place(struct call *call);
 void ioctl_wake(struct session *session);
 void ioctl_cancel(struct call *call);
 
@@ -135,6 +150,15 @@ void queue_before(struct session *session, struct call *call);
 bool queue_readable(const struct session *session);
 bool queue_writable(const struct session *session);
 void queues_free(struct session *session);
+
+/* usermem.c: buffers of USERPTR memory. Other calls pass through untouched. */
+/* QBUF, PREPARE_BUF, SHIM_PLACE: finds memory for the planes, says where and puts it in their place. */
+int usermem_place(struct call *call);
+/* After the device's answer, or DQBUF: the program's pointers instead of ours. */
+void usermem_answer(struct call *call, int status);
+void usermem_done(struct session *session, uint32_t type, uint32_t index);
+/* STREAMOFF and the like; freed: REQBUFS and the end. */
+void usermem_stopped(struct session *session, uint32_t type, bool freed);
 
 /* events.c */
 int events_subscribe(struct session *session, const struct v4l2_event_subscription *sub);

@@ -215,12 +215,32 @@ attach(struct call *call)
 }
 
 static void
+lend_memory(struct call *call)
+{
+	struct broker *broker = call->channel->broker;
+	void *page = driver_mem_alloc(broker->drv, 1);
+	struct shim_reply reply = {0};
+	int fd = -1;
+
+	reply.status = page != NULL ? driver_mem_file(broker->drv, page, &fd, &reply.offset) : -ENOMEM;
+	if (reply.status == 0) {
+		broker->memory = (uint8_t *)page - reply.offset;
+	}
+	driver_mem_free(broker->drv, page);
+	call_reply(call, &reply, &fd, fd >= 0);
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
+static void
 dispatch(struct call *call)
 {
 	static void (*const ops[])(struct call *) = {
 		[SHIM_ATTACH] = attach,
 		[SHIM_IOCTL] = ioctl_start,
 		[SHIM_MMAP] = map_buffer,
+		[SHIM_PLACE] = ioctl_place,
 	};
 	uint32_t op = call->req.op;
 
@@ -230,6 +250,8 @@ dispatch(struct call *call)
 		open_device(call);
 	} else if (op == SHIM_MUNMAP) {
 		unmap_buffer(call);
+	} else if (op == SHIM_MEMORY) {
+		lend_memory(call);
 	} else if (op >= ARRAY_SIZE(ops) || ops[op] == NULL) {
 		call_finish(call, -EINVAL);
 	} else {

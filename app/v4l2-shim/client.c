@@ -70,6 +70,21 @@ client_raise_fd(int fd)
 	return raised;
 }
 
+int
+client_keep_fd(int fd)
+{
+	fd = client_raise_fd(fd);
+	mark_own(fd, true);
+	return fd;
+}
+
+void
+client_drop_fd(int fd)
+{
+	mark_own(fd, false);
+	NEXT(close)(fd);
+}
+
 static int
 connect_broker(const char *address)
 {
@@ -91,9 +106,7 @@ connect_broker(const char *address)
 		return -ENODEV;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	fd = client_raise_fd(fd);
-	mark_own(fd, true);
-	return fd;
+	return client_keep_fd(fd);
 }
 
 struct connection *
@@ -214,8 +227,7 @@ connection_call(struct connection *c, int *fds, unsigned int *nb_fds)
 	ret = exchange(c, fds, nb_fds != NULL ? nb_fds : &none);
 	pthread_setcancelstate(cancel_state, NULL);
 	if (ret != 0) {
-		mark_own(c->fd, false);
-		NEXT(close)(c->fd);
+		client_drop_fd(c->fd);
 		c->fd = ret;
 	}
 	return ret;

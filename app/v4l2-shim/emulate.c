@@ -11,6 +11,8 @@
 #include "protocol/ioctl_table.h"
 #include "v4l2-shim/shim.h"
 
+#define ARG_ROOM 4096 /* the largest argument has 2072 bytes */
+
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
 
 /* Bytes of the argument that are input; the rest is zeroed. */
@@ -187,18 +189,10 @@ query_capabilities(int fd, const struct handle *handle, struct v4l2_capability *
 	return ret;
 }
 
-int
-emulate_ioctl(int fd, const struct handle *handle, unsigned long request, void *arg)
+/* arg: a copy of the program's. */
+static int
+translate(int fd, const struct handle *handle, unsigned long request, void *arg)
 {
-	const struct ioctl_desc *desc = ioctl_lookup(_IOC_NR(request));
-
-	if (desc == NULL || desc->payload_bytes != _IOC_SIZE(request)) {
-		return -ENOTTY;
-	}
-	if (arg == NULL && desc->payload_bytes != 0) {
-		return -EFAULT;
-	}
-	clear_output(request, arg);
 	switch (request) {
 	case VIDIOC_QUERYCAP:
 		return query_capabilities(fd, handle, arg);
@@ -218,4 +212,38 @@ emulate_ioctl(int fd, const struct handle *handle, unsigned long request, void *
 	default:
 		return video_call(fd, handle, request, arg);
 	}
+}
+
+/* G/S/TRY_EXT_CTRLS say which control failed. */
+static bool
+is_always_told(unsigned long request)
+{
+	return request == VIDIOC_G_EXT_CTRLS || request == VIDIOC_S_EXT_CTRLS ||
+	       request == VIDIOC_TRY_EXT_CTRLS;
+}
+
+int
+emulate_ioctl(int fd, const struct handle *handle, unsigned long request, void *arg)
+{
+	const struct ioctl_desc *desc = ioctl_lookup(_IOC_NR(request));
+	_Alignas(8) uint8_t copy[ARG_ROOM] = {0};
+	int ret = 0;
+
+	if (desc == NULL || desc->payload_bytes != _IOC_SIZE(request) ||
+		desc->payload_bytes > sizeof(copy)) {
+		return -ENOTTY;
+	}
+	if ((_IOC_DIR(request) & _IOC_WRITE) != 0) {
+		ret = user_read(copy, arg, desc->payload_bytes);
+	}
+	if (ret != 0) {
+		return ret;
+	}
+	clear_output(request, copy);
+	ret = translate(fd, handle, request, copy);
+	if ((_IOC_DIR(request) & _IOC_READ) != 0 && (ret == 0 || is_always_told(request)) &&
+		user_write(arg, copy, desc->payload_bytes) != 0) {
+		return -EFAULT;
+	}
+	return ret;
 }

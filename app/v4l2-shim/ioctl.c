@@ -135,6 +135,17 @@ query_capabilities(struct call *call)
 	return ret;
 }
 
+static int
+take_buffer(struct call *call)
+{
+	int ret = queue_take(call->session, (void *)call->arg);
+
+	if (ret == 0) {
+		usermem_answer(call, ret);
+	}
+	return ret;
+}
+
 /* 1: not answered here. -EAGAIN: not yet. */
 static int
 answer_here(struct call *call)
@@ -146,7 +157,7 @@ answer_here(struct call *call)
 	case VIDIOC_QUERYCAP:
 		return query_capabilities(call);
 	case VIDIOC_DQBUF:
-		return queue_take(session, (void *)call->arg);
+		return take_buffer(call);
 	case VIDIOC_DQEVENT:
 		return events_take(session, (void *)call->arg);
 	case VIDIOC_G_PRIORITY:
@@ -207,6 +218,7 @@ device_answered(
 	struct session *session = call->session;
 
 	queue_track(session, call, status);
+	usermem_answer(call, status);
 	if (call->req.request == VIDIOC_SUBSCRIBE_EVENT && status != 0) {
 		events_unsubscribe(session, (const void *)call->arg);
 	}
@@ -225,15 +237,29 @@ ask_device(struct call *call)
 	if (call->req.request == VIDIOC_SUBSCRIBE_EVENT) {
 		ret = events_subscribe(call->session, (const void *)call->arg);
 	}
-	queue_before(call->session, call);
 	if (ret == 0) {
-		ret = driver_ioctl_submit(
-			call->session->driver, call->req.request, call->arg, device_answered, call);
+		ret = usermem_place(call);
 	}
 	if (ret != 0) {
+		call_finish(call, ret);
+		return;
+	}
+	queue_before(call->session, call);
+	ret = driver_ioctl_submit(
+		call->session->driver, call->req.request, call->arg, device_answered, call);
+	if (ret != 0) {
 		queue_track(call->session, call, ret);
+		usermem_answer(call, ret);
 		call_finish(call, ret);
 	}
+}
+
+void
+ioctl_place(struct call *call)
+{
+	int ret = link_pointers(call);
+
+	call_finish(call, ret == 0 ? usermem_place(call) : ret);
 }
 
 void

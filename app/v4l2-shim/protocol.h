@@ -6,7 +6,8 @@
  *
  * A payload follows the header as three byte strings: the ioctl's struct, the array it points to
  * (planes or controls), and what the array's pointers point to, each piece rounded up to 8 bytes.
- * Pointers inside mean nothing.
+ * Pointers inside mean nothing. With a buffer of USERPTR memory the third part is a struct
+ * shim_places, filled in by the broker: where the planes lie in the file that SHIM_MEMORY gives.
  */
 #ifndef VMEDIA_V4L2_SHIM_PROTOCOL_H
 #define VMEDIA_V4L2_SHIM_PROTOCOL_H
@@ -33,6 +34,8 @@ enum shim_op {
 	SHIM_IOCTL,
 	SHIM_MMAP,   /* offset: mem_offset. Reply: one fd, offset and length in it, map */
 	SHIM_MUNMAP, /* map */
+	SHIM_MEMORY, /* reply: one fd, the guest memory that stands for memory of programs */
+	SHIM_PLACE,  /* as for QBUF, for its memory alone: where output data go before QBUF */
 	SHIM_CANCEL, /* no reply of its own: the request under way ends with EINTR or as it would */
 };
 
@@ -45,6 +48,12 @@ struct shim_request {
 	uint32_t flags;
 	uint32_t arg_bytes, array_bytes, extra_bytes;
 	uint64_t offset, map;
+};
+
+#define SHIM_MAX_PLANES 8u
+
+struct shim_places {
+	uint64_t offset[SHIM_MAX_PLANES];
 };
 
 struct shim_reply {

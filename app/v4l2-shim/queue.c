@@ -50,6 +50,7 @@ queue_done(struct session *session, const struct driver_event *event)
 	done->buffer = event->dqbuf.buffer;
 	memcpy(done->planes, event->dqbuf.planes, sizeof(done->planes));
 	queue->nb_queued -= queue->nb_queued > 0;
+	usermem_done(session, done->buffer.type, done->buffer.index);
 }
 
 int
@@ -150,6 +151,7 @@ track_stream(struct session *session, const uint8_t *arg, bool on)
 	}
 	queue->streaming = on;
 	if (!on) {
+		usermem_stopped(session, type, false);
 		forget(queue);
 	}
 }
@@ -164,6 +166,7 @@ track_buffers(struct session *session, const struct call *call)
 	if (call->req.request == VIDIOC_REQBUFS) {
 		queue = queue_of(session, req->type);
 		if (queue != NULL) {
+			usermem_stopped(session, req->type, true);
 			forget(queue);
 			queue->streaming = false;
 			allocate(queue, req->count);
@@ -260,6 +263,7 @@ void
 queues_free(struct session *session)
 {
 	for (uint32_t type = 0; type < BROKER_NB_TYPES; type++) {
+		usermem_stopped(session, type, true);
 		free(session->queues[type].done);
 	}
 }

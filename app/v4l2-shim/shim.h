@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/videodev2.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,6 +72,9 @@ int connection_call(struct connection *connection, int *fds, unsigned int *nb_fd
 /* One request without a payload; 0 or a negative errno, *request replaced by *reply. */
 int client_call(unsigned int device, const struct shim_request *request, struct shim_reply *reply,
 	int *fds, unsigned int nb_fds);
+/* From now on the fd is ours: raised, and safe from a program that closes all numbers. */
+int client_keep_fd(int fd);
+void client_drop_fd(int fd);
 bool client_is_internal(int fd);
 /* Out of the way of programs that count on low numbers. */
 int client_raise_fd(int fd);
@@ -98,6 +102,21 @@ int video_ioctl(int fd, const struct handle *handle, unsigned long request, void
 int video_call(int fd, const struct handle *handle, unsigned long request, void *arg);
 /* emulate.c: what the V4L2 core turns into other ioctls. Negative errno. */
 int emulate_ioctl(int fd, const struct handle *handle, unsigned long request, void *arg);
+
+/* The place of a USERPTR buffer, before its QBUF. Negative errno. */
+int video_place(int fd, const struct handle *handle, unsigned long request,
+	const struct v4l2_buffer *b, struct shim_places *places);
+
+/* usercopy.c: 0 or -EFAULT. */
+int user_read(void *to, const void *from, size_t bytes);
+int user_write(void *to, const void *from, size_t bytes);
+int user_is_mapped(const void *at, size_t bytes);
+
+/* userptr.c: copies output data to where the device reaches them, and captured ones back. */
+int userptr_before(
+	int fd, const struct handle *handle, unsigned long request, struct v4l2_buffer *b);
+int userptr_after(
+	const struct handle *handle, struct v4l2_buffer *b, const struct shim_places *places);
 
 /* maps.c */
 void *map_create(

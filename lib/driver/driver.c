@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Life of a driver: created, connected, stopped, started, reset, gone. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -440,6 +441,17 @@ void *
 driver_mem_alloc(struct driver *drv, size_t bytes)
 {
 	return memory_alloc(&drv->mem, bytes);
+}
+
+int
+driver_mem_file(const struct driver *drv, const void *addr, int *fd, uint64_t *fd_offset)
+{
+	if (memory_gpa(&drv->mem, addr, 1) == 0) {
+		return -EINVAL;
+	}
+	*fd_offset = (uintptr_t)addr - (uintptr_t)drv->mem.base;
+	*fd = fcntl(drv->mem.fd, F_DUPFD_CLOEXEC, 0);
+	return *fd >= 0 ? 0 : -errno;
 }
 
 void

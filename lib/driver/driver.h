@@ -285,6 +285,9 @@ void driver_mem_free(struct driver *drv, void *addr);
 uint64_t driver_mem_gpa(const struct driver *drv, const void *addr, size_t bytes);
 /* And back; NULL when the range leaves guest memory. */
 void *driver_mem_host(const struct driver *drv, uint64_t gpa, size_t bytes);
+/* A duplicate, with close-on-exec, of the file that guest memory is, so that another process can
+ * write there; *fd_offset: where addr lies in it. Negative errno. */
+int driver_mem_file(const struct driver *drv, const void *addr, int *fd, uint64_t *fd_offset);
 
 /* Where a ring lies, for someone who serves it in this process. Pointers, and what vhost-user says.
  */

@@ -152,7 +152,8 @@ bool queue_writable(const struct session *session);
 void queues_free(struct session *session);
 
 /* usermem.c: buffers of USERPTR memory. Other calls pass through untouched. */
-/* QBUF, PREPARE_BUF, SHIM_PLACE: finds memory for the planes, says where and puts it in their place. */
+/* QBUF, PREPARE_BUF, SHIM_PLACE: finds memory for the planes, says where and puts it in their
+ * place. */
 int usermem_place(struct call *call);
 /* After the device's answer, or DQBUF: the program's pointers instead of ours. */
 void usermem_answer(struct call *call, int status);

@@ -222,7 +222,8 @@ lend_memory(struct call *call)
 	struct shim_reply reply = {0};
 	int fd = -1;
 
-	reply.status = page != NULL ? driver_mem_file(broker->drv, page, &fd, &reply.offset) : -ENOMEM;
+	reply.status =
+		page != NULL ? driver_mem_file(broker->drv, page, &fd, &reply.offset) : -ENOMEM;
 	if (reply.status == 0) {
 		broker->memory = (uint8_t *)page - reply.offset;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Listings: a folder where our devices have entries shows these after the real ones; below them /sys is redirected. */
+/* Listings: a folder where our devices have entries shows these after the real ones; below them
+ * /sys is redirected. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>

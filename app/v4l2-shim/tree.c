@@ -151,10 +151,12 @@ put_udev_data(const char *path, unsigned int number, const struct v4l2_capabilit
 		{V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE, "video_output:"},
 	};
 	char name[64], can[64] = ":", text[256];
+	size_t used = 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if ((cap->device_caps & kinds[i].bits) != 0) {
-			strcat(can, kinds[i].name);
+			used += (size_t)snprintf(
+				can + used, sizeof(can) - used, "%s", kinds[i].name);
 		}
 	}
 	snprintf(name, sizeof(name), "run/udev/data/c%u:%u", SHIM_VIDEO_MAJOR, number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Buffers in a program's memory (USERPTR). The device reaches only what the driver lends it, so each
- * plane has a place there; the shim copies (docs/decisions/0006-v4l2-shim.md).
+ * Buffers in a program's memory (USERPTR). The device reaches only what the driver lends it, so
+ * each plane has a place there; the shim copies (docs/decisions/0006-v4l2-shim.md).
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Buffers in the program's own memory: the device reaches the broker's memory alone, so a frame is
- * copied, once, to where the broker says (docs/decisions/0006-v4l2-shim.md). By pread and pwrite: the
- * rings lie in the same file, and a pointer that leads nowhere is an error and no crash.
+ * copied, once, to where the broker says (docs/decisions/0006-v4l2-shim.md). By pread and pwrite:
+ * the rings lie in the same file, and a pointer that leads nowhere is an error and no crash.
  */
 #include <linux/videodev2.h>
 #include <stdatomic.h>
@@ -93,8 +93,8 @@ copy(int fd, const struct plane *p, uint64_t place, bool back)
 }
 
 static int
-copy_planes(const struct handle *handle, const struct v4l2_buffer *b, const struct v4l2_plane *planes,
-	const struct shim_places *places)
+copy_planes(const struct handle *handle, const struct v4l2_buffer *b,
+	const struct v4l2_plane *planes, const struct shim_places *places)
 {
 	bool back = !is_output(b->type);
 	int fd = memory_of(handle->device);

@@ -47,7 +47,8 @@ array_of(unsigned long request, void *arg, size_t *bytes)
 
 /* Copies what the controls of a message point to: into it, or out of it. */
 static int
-copy_payloads(const struct v4l2_ext_control *ctrls, uint32_t count, uint8_t *at, size_t room, bool in)
+copy_payloads(
+	const struct v4l2_ext_control *ctrls, uint32_t count, uint8_t *at, size_t room, bool in)
 {
 	size_t used = 0;
 
@@ -61,7 +62,8 @@ copy_payloads(const struct v4l2_ext_control *ctrls, uint32_t count, uint8_t *at,
 		if (c.size > room - used) {
 			return -ENOMEM;
 		}
-		ret = in ? user_read(at + used, c.ptr, c.size) : user_write(c.ptr, at + used, c.size);
+		ret = in ? user_read(at + used, c.ptr, c.size)
+		         : user_write(c.ptr, at + used, c.size);
 		if (ret != 0) {
 			return ret;
 		}
@@ -73,17 +75,19 @@ copy_payloads(const struct v4l2_ext_control *ctrls, uint32_t count, uint8_t *at,
 static bool
 is_userptr(unsigned long request, const void *arg)
 {
-	return is_buffer(request) && ((const struct v4l2_buffer *)arg)->memory == V4L2_MEMORY_USERPTR;
+	return is_buffer(request) &&
+	       ((const struct v4l2_buffer *)arg)->memory == V4L2_MEMORY_USERPTR;
 }
 
 static int
-pack_extra(struct shim_request *req, const void *arg, const uint8_t *array, uint8_t *at, size_t room)
+pack_extra(
+	struct shim_request *req, const void *arg, const uint8_t *array, uint8_t *at, size_t room)
 {
 	int ret = 0;
 
 	if (is_controls(req->request)) {
-		ret = copy_payloads((const void *)array, ((const struct v4l2_ext_controls *)arg)->count,
-			at, room, true);
+		ret = copy_payloads((const void *)array,
+			((const struct v4l2_ext_controls *)arg)->count, at, room, true);
 	} else if (is_userptr(req->request, arg)) {
 		ret = sizeof(struct shim_places);
 		memset(at, 0, sizeof(struct shim_places));
@@ -113,8 +117,8 @@ pack(struct connection *c, struct shim_request *req, void *arg)
 	}
 	req->arg_bytes = (uint32_t)arg_bytes;
 	req->array_bytes = (uint32_t)array_bytes;
-	ret = pack_extra(req, arg, array, array + round_up(array_bytes, 8),
-		room - round_up(array_bytes, 8));
+	ret = pack_extra(
+		req, arg, array, array + round_up(array_bytes, 8), room - round_up(array_bytes, 8));
 	memcpy(c->message, req, sizeof(*req));
 	return ret;
 }
@@ -156,8 +160,8 @@ unpack(struct connection *c, const struct shim_request *req, void *arg)
 	} else if (is_controls(req->request)) {
 		struct v4l2_ext_control *controls = ((struct v4l2_ext_controls *)arg)->controls;
 
-		ret = unpack_controls((void *)array, arg,
-			req->array_bytes / (uint32_t)sizeof(*controls), extra);
+		ret = unpack_controls(
+			(void *)array, arg, req->array_bytes / (uint32_t)sizeof(*controls), extra);
 		memcpy(arg, from, req->arg_bytes);
 		((struct v4l2_ext_controls *)arg)->controls = controls;
 	} else {
@@ -197,8 +201,9 @@ call(int fd, struct connection *c, struct shim_request *req, void *arg, struct s
 	memcpy(&reply, c->message, sizeof(reply));
 	follow(fd, &reply);
 	if (places != NULL && reply.extra_bytes == sizeof(*places)) {
-		memcpy(places, c->message + sizeof(reply) + round_up(req->arg_bytes, 8) +
-		                       round_up(req->array_bytes, 8),
+		memcpy(places,
+			c->message + sizeof(reply) + round_up(req->arg_bytes, 8) +
+				round_up(req->array_bytes, 8),
 			sizeof(*places));
 	}
 	if (req->op == SHIM_IOCTL && ((reply.status == 0 && (_IOC_DIR(req->request) & _IOC_READ)) ||
@@ -225,8 +230,8 @@ ask(int fd, const struct handle *handle, struct shim_request *req, void *arg,
 }
 
 int
-video_place(int fd, const struct handle *handle, unsigned long request,
-	const struct v4l2_buffer *b, struct shim_places *places)
+video_place(int fd, const struct handle *handle, unsigned long request, const struct v4l2_buffer *b,
+	struct shim_places *places)
 {
 	struct shim_request req = {.op = SHIM_PLACE, .request = request};
 	struct v4l2_buffer asked = *b;

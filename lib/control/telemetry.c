@@ -72,6 +72,9 @@ add_counters(struct rte_tel_data *data, const struct vmedia_device *device)
 #define X(name, help) compat_tel_add_u64(data, #name, stats.counters.name);
 	DEVICE_COUNTERS(X)
 #undef X
+#define X(name, help) compat_tel_add_u64(data, "refused_" #name, stats.refused.name);
+	DEVICE_REFUSALS(X)
+#undef X
 	compat_tel_add_u64(data, "open_sessions", stats.open_sessions);
 	compat_tel_add_u64(data, "pending_events", stats.pending_events);
 	compat_tel_add_u64(data, "started", stats.started);

@@ -18,11 +18,26 @@ lose_memory(struct vmedia_device *device, unsigned int lost)
 	}
 	counter_set(&device->broken, VIRTQ_MEMORY_LOST);
 	counter_inc(&device->counters.nb_memory_lost);
+	counter_inc(&device->refused.memory_lost);
 	log_warning(&log_device,
 		"device %s: %s was truncated, punched or has no page behind it: the connection "
 		"ends",
 		device->name, whose);
 	device->transport_ops->give_up(device->transport);
+}
+
+static void
+count_broken(struct device_refusals *refused, uint8_t why)
+{
+	uint64_t *const counters[] = {
+		[VIRTQ_AVAIL_JUMPED] = &refused->avail_jumped,
+		[VIRTQ_BAD_HEAD] = &refused->bad_head,
+		[VIRTQ_ENDLESS] = &refused->endless_chain,
+	};
+
+	if (why < ARRAY_SIZE(counters) && counters[why] != NULL) {
+		counter_inc(counters[why]);
+	}
 }
 
 static const struct virtq *
@@ -46,6 +61,7 @@ broken_tell(struct vmedia_device *device)
 	}
 	trace_hook(ring_broken, .device = (uint16_t)device->index, .queue = (uint8_t)queue);
 	counter_set(&device->broken, vq->broken);
+	count_broken(&device->refused, vq->broken);
 	log_warning(&log_device,
 		"device %s: the driver's %s is broken and stays stopped until a reset: %s",
 		device->name, queue == DEVICE_COMMANDQ ? "commandq" : "eventq",

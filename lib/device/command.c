@@ -26,9 +26,16 @@ guest_fault(struct vmedia_device *device, enum trace_fault what)
 		[TRACE_FAULT_NO_ROOM] = "no room for an answer",
 		[TRACE_FAULT_SMALL_EVENT_BUFFER] = "event buffer too small",
 	};
+	uint64_t *const counters[] = {
+		[TRACE_FAULT_UNKNOWN_COMMAND] = &device->refused.unknown_command,
+		[TRACE_FAULT_SHORT_COMMAND] = &device->refused.short_command,
+		[TRACE_FAULT_NO_ROOM] = &device->refused.no_room,
+		[TRACE_FAULT_SMALL_EVENT_BUFFER] = &device->refused.small_event,
+	};
 	uint32_t suppressed;
 
 	counter_inc(&device->counters.nb_malformed);
+	counter_inc(counters[what]);
 	trace_hook(cmd_malformed, .device = (uint16_t)device->index, .cause = (uint8_t)what);
 	if (log_ratelimit_pass(&device->guest_faults, &suppressed)) {
 		log_warning(&log_device, "device %s: guest fault: %s (%u more kept back)",
@@ -272,6 +279,7 @@ request_defer(struct vmedia_request *request)
 	request_park(request, REQUEST_DEFERRED, request->device->deadline_tsc, true);
 	if (!kept) {
 		counter_inc(&request->device->counters.nb_quota);
+		counter_inc(&request->device->refused.quota_deferred);
 		request_give_up(request, -EBUSY);
 		request->payload.ctrls = NULL;
 	}
@@ -449,6 +457,7 @@ command_handle(struct vmedia_request *request)
 	}
 	err = command_session(request);
 	if (unlikely(err != 0)) {
+		counter_inc(&request->device->refused.no_session);
 		request_answer(request, err);
 		return;
 	}
@@ -506,6 +515,7 @@ command_run_waiting(struct vmedia_session *session)
 		}
 		if (request->stale || command_is_old(request)) {
 			counter_inc(&device->counters.nb_timed_out);
+			counter_inc(&device->refused.deadline);
 			request_trace_deadline(request);
 			request_answer(request, -EIO);
 		} else {

@@ -96,8 +96,40 @@ struct device_counters {
 #undef X
 };
 
+/* What was refused, by reason. Numbers as above; bad_chains is the rings' own. */
+#define DEVICE_REFUSALS(X)                                                                \
+	X(bad_chains, "descriptor chains that make no sense, returned empty")             \
+	X(avail_jumped, "rings broken: available index ahead by more than the ring")      \
+	X(bad_head, "rings broken: a descriptor that is not there")                       \
+	X(endless_chain, "rings broken: a chain without an end")                          \
+	X(memory_lost, "times that shared memory was gone")                               \
+	X(unknown_command, "commands of no known number")                                 \
+	X(short_command, "commands shorter than their header")                            \
+	X(no_room, "commands without room for an answer")                                 \
+	X(small_event, "event descriptors too small for the event")                       \
+	X(no_session, "commands of a session that is not there")                          \
+	X(unsupported_ioctl, "ioctls the device does not have")                           \
+	X(bad_payload, "ioctls with a payload that is too short, or with no room for it") \
+	X(no_mapping, "MMAP of what is no buffer, MUNMAP of what is not mapped")          \
+	X(unmapped_address, "buffers that name memory the guest does not have")           \
+	X(too_many_pieces, "buffers cut into more pieces than there is room for")         \
+	X(quota_sessions, "OPEN beyond the number of sessions")                           \
+	X(quota_windows, "MMAP beyond the number of windows")                             \
+	X(quota_bytes, "buffers beyond the bytes of a session")                           \
+	X(quota_subscriptions, "subscriptions beyond the number of a session")            \
+	X(quota_deferred, "control commands that could not be put off")                   \
+	X(arena_full, "buffers for which the arena has no room")                          \
+	X(deadline, "commands given up at their deadline")
+
+struct device_refusals {
+#define X(name, help) uint64_t name;
+	DEVICE_REFUSALS(X)
+#undef X
+};
+
 struct device_stats {
 	struct device_counters counters;
+	struct device_refusals refused;
 	uint32_t open_sessions;
 	uint32_t pending_events;
 	bool started;

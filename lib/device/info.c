@@ -26,6 +26,12 @@ device_stats(const struct vmedia_device *device, struct device_stats *stats)
 #define X(name, help) stats->counters.name = counter_read(&device->counters.name);
 	DEVICE_COUNTERS(X)
 #undef X
+#define X(name, help) stats->refused.name = counter_read(&device->refused.name);
+	DEVICE_REFUSALS(X)
+#undef X
+	for (unsigned int i = 0; i < TRANSPORT_NB_QUEUES; i++) {
+		stats->refused.bad_chains += counter_read(&device->vqs[i].stats.nb_bad_chain);
+	}
 	stats->open_sessions = (uint32_t)counter_read(&device->nb_open_sessions);
 	stats->pending_events = (uint32_t)counter_read(&device->nb_pending);
 	stats->started = counter_read(&device->nb_started) == TRANSPORT_NB_QUEUES;

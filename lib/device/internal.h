@@ -226,6 +226,7 @@ struct vmedia_device {
 	struct vmedia_session **session_table;       /* by id & session_mask: no search */
 	vmedia_ioctl_fn *handlers[VMEDIA_NB_IOCTLS]; /* the backend's, else the core's */
 	struct device_counters counters;
+	struct device_refusals refused;
 	uint64_t unpublished_tsc[DEVICE_NB_REQUESTS]; /* seen_tsc of those answers */
 	/* now and then */
 	struct request_list deferred; /* each list by deadline, earliest first */

@@ -41,6 +41,7 @@ static int
 refuse(struct vmedia_request *request, const struct ioctl_desc *desc, struct iov_cursor *in,
 	size_t capacity)
 {
+	counter_inc(&request->device->refused.unsupported_ioctl);
 	if (desc != NULL && desc->shape == IOCTL_SHAPE_EXT_CTRLS) {
 		request->desc = desc;
 		request->payload.ctrls = request->device->ctrl_scratch;
@@ -65,6 +66,7 @@ ioctl_handle(struct vmedia_request *request, uint32_t code, struct iov_cursor *i
 	payload->ctrls = device->ctrl_scratch;
 	err = ioctl_decode(desc, in, capacity, payload);
 	if (unlikely(err != 0)) {
+		counter_inc(&device->refused.bad_payload);
 		return err;
 	}
 	if (desc->shape != IOCTL_SHAPE_PLAIN) {

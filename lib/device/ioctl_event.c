@@ -100,6 +100,7 @@ core_subscribe_event(struct vmedia_session *session, struct vmedia_request *requ
 	s = take_slot(session);
 	if (s == NULL) {
 		counter_inc(&session->device->counters.nb_quota);
+		counter_inc(&session->device->refused.quota_subscriptions);
 		return -ENOMEM;
 	}
 	s->type = sub->type;

@@ -190,10 +190,12 @@ reserve_plane(struct buffers_job *job, uint32_t plane)
 	if (bytes > device->quota.max_session_bytes ||
 		session->bytes > device->quota.max_session_bytes - bytes) {
 		counter_inc(&device->counters.nb_quota);
+		counter_inc(&device->refused.quota_bytes);
 		return -ENOMEM;
 	}
 	ret = shm_range_alloc(device->arena, job->lengths[plane], &range);
 	if (ret != 0) {
+		counter_inc(&device->refused.arena_full);
 		return ret;
 	}
 	shm_map_hold(device->map, &range);

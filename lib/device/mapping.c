@@ -178,6 +178,7 @@ mapping_mmap(struct vmedia_request *request)
 	int err;
 
 	if (plane == NULL) {
+		counter_inc(&device->refused.no_mapping);
 		return -EINVAL;
 	}
 	err = need_window(request);
@@ -189,6 +190,7 @@ mapping_mmap(struct vmedia_request *request)
 	err = shm_map_open(device->map, &range);
 	if (err != 0) {
 		counter_add(&device->counters.nb_quota, err == -ENOMEM);
+		counter_add(&device->refused.quota_windows, err == -ENOMEM);
 		return err;
 	}
 	request->resp.mmap.driver_addr = plane->offset;
@@ -205,6 +207,7 @@ mapping_munmap(struct vmedia_device *device, uint64_t driver_addr)
 	int ret = shm_map_close(device->map, driver_addr, &range);
 
 	if (ret < 0) {
+		counter_inc(&device->refused.no_mapping);
 		return ret;
 	}
 	trace_hook(shm_unmap, .device = (uint16_t)device->index, .driver_addr = driver_addr);

@@ -60,6 +60,7 @@ struct collection {
 	uint32_t hint;
 	uint32_t nb;
 	uint64_t covered; /* bytes */
+	uint64_t *unmapped;
 };
 
 /* Appends, or extends the last piece where the guest's and our addresses both go on. When there is
@@ -111,6 +112,7 @@ collect(struct ioctl_payload *payload, struct collection *c, uint64_t length)
 		ret = ioctl_sg_one(payload, length - sum, &sg);
 		if (ret == 0) {
 			ret = translate(c, sg.start, sg.len);
+			counter_add(c->unmapped, ret != 0);
 		}
 		if (ret != 0) {
 			return ret == -E2BIG ? -EINVAL : ret;
@@ -138,7 +140,9 @@ pages_collect(struct vmedia_request *request, struct bufq_buffer *buffer,
 	int ret;
 
 	for (p = 0; p < buffer->pub.nb_planes; p++) {
-		struct collection c = {.pages = &buffer->pages[p], .mem = &request->device->mem};
+		struct collection c = {.pages = &buffer->pages[p],
+			.mem = &request->device->mem,
+			.unmapped = &request->device->refused.unmapped_address};
 		uint32_t length = wanted_bytes(request, p, &bytesused);
 
 		ret = collect(&request->payload, &c, length);
@@ -146,6 +150,7 @@ pages_collect(struct vmedia_request *request, struct bufq_buffer *buffer,
 			return ret;
 		}
 		if (c.covered < length && c.covered < MAX(c.pages->min_bytes, bytesused)) {
+			counter_inc(&request->device->refused.too_many_pieces);
 			return -ENOMEM; /* cut into more pieces than there is room for */
 		}
 		nb_segments[p] = c.nb;

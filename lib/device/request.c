@@ -24,6 +24,7 @@ expire_list(struct vmedia_device *device, struct request_list *list, uint64_t no
 			continue;
 		}
 		counter_inc(&device->counters.nb_timed_out);
+		counter_inc(&device->refused.deadline);
 		request_trace_deadline(request);
 		if (request->state == REQUEST_DEFERRED) {
 			request_give_up(request, -EIO);

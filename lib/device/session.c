@@ -155,6 +155,7 @@ session_open(struct vmedia_device *device, struct vmedia_session **result)
 
 	if (device->nb_open_sessions >= device->quota.max_sessions) {
 		counter_inc(&device->counters.nb_quota);
+		counter_inc(&device->refused.quota_sessions);
 		return -EMFILE;
 	}
 	session = session_take(device);

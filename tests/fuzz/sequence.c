@@ -614,9 +614,7 @@ seq_begin(unsigned int device, bool packed, bool event_idx, enum fake_shape shap
 	seq.guest->config.event_idx = event_idx;
 	seq.guest->config.shape = shape;
 	context_init(seq.device, &seq.device->context);
-	for (uint32_t i = 0; i < seq.device->node.nb_ctrls; i++) {
-		seq.device->ctrls[i].value = seq.device->node.ctrls[i].value;
-	}
+	ctrls_init(seq.device, seq.device->ctrls);
 	seq_memory(0);
 	start_rings(NULL);
 }

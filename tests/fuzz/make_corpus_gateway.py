@@ -119,6 +119,8 @@ SEEDS = {
                ring(1, base=0x8000, packed=True) + STOP),
     'last-in-its-region': (AUTO, greet() + memory() + ring(0, desc=0x7000_4000 - 16 * 16) +
                            ring(1, size=8, desc=0x7100_3000 - 16 * 8)),
+    'beyond-its-region': (AUTO, greet() + memory() + ring(0, desc=0x7000_4000 - 16 * 15) +
+                          ring(1, size=8, desc=0x7100_3000 - 16 * 7)),
     'slow-device': (AUTO, start() + pace(1) + STOP + others(QUIET) * 3 + memory() + others(QUIET)),
     'slow-library': (AUTO, pace(2) + (message(SET_OWNER, flags=NEED_REPLY) + others(LIBRARY)) * 2),
     'library-refuses': (AUTO, start() + pace(4) + memory() + pace(0) + memory()),

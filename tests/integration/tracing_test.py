@@ -10,7 +10,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from vmedia_test import BUILD, COMPLETE, ROOT, claim, libc, skip
+from vmedia_test import BUILD, COMPLETE, ROOT, claim, libc, skip, wait_until
 
 TOOL = BUILD / 'trace/tool/vmedia-trace'
 CLONE_NEWNS, MS_REC_PRIVATE = 0x20000, 0x44000
@@ -72,6 +72,12 @@ def is_traced():
     return True
 
 
+def is_registered(pid):
+    said = subprocess.run(['lttng', '--no-sessiond', 'list', '--userspace'], capture_output=True,
+                          text=True, check=False).stdout
+    return f'PID: {pid} ' in said
+
+
 class Trace:
     """vmedia-trace record as a context manager: of the vmediads that run, or around a command."""
 
@@ -79,6 +85,7 @@ class Trace:
         self.folder = Path(tempfile.mkdtemp(prefix='vmedia-trace-'))
         self.path = self.folder / 'trace'
         self.command = [str(TOOL), 'record', '--output', str(self.path), *options]
+        self.pid = pid
         if pid is not None:
             self.command.append(f'--pid={pid}')
 
@@ -91,6 +98,8 @@ class Trace:
             if not line:
                 raise RuntimeError(f'{self.command}: {self.said}')
             self.said += line
+        if self.pid is not None:
+            wait_until(lambda: is_registered(self.pid), 30, 'the process has heard of the recording')
         return self
 
     def __exit__(self, kind, *_):

@@ -99,7 +99,7 @@ class Trace:
                 raise RuntimeError(f'{self.command}: {self.said}')
             self.said += line
         if self.pid is not None:
-            wait_until(lambda: is_registered(self.pid), 30, 'the process has heard of the recording')
+            wait_until(lambda: is_registered(self.pid), 30, 'the process hears of the recording')
         return self
 
     def __exit__(self, kind, *_):

@@ -20,8 +20,17 @@ SLOT = 4
 MEMORY = 'memory-backend-memfd'
 MEMORY_MIB = 1152  # the driver's part begins at 1 GiB
 FETCH_SECONDS = 300
-MIRROR = 'http://deb.debian.org/debian'
 RELEASE, BACKPORTS = 'trixie', 'trixie-backports'
+
+
+def debian_mirror():
+    """Where this machine has its packages from, or None."""
+    try:
+        sites = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)', 'Origin: Debian'],
+                               capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return next((site for site in sites if 'security' not in site), None)
 
 
 def version(command):
@@ -58,7 +67,10 @@ def fetch(root):
         return 'there is no mmdebstrap to fetch one with'
     part = root.with_name(f'{root.name}.{os.getpid()}')
     part.parent.mkdir(parents=True, exist_ok=True)
-    sources = [f'deb {MIRROR} {release} main' for release in (RELEASE, BACKPORTS)]
+    mirror = debian_mirror()
+    if mirror is None:
+        return 'apt names no Debian mirror to fetch one from'
+    sources = [f'deb {mirror} {release} main' for release in (RELEASE, BACKPORTS)]
     command = ['mmdebstrap', '--variant=extract', '--include=qemu-system-x86',
                '--aptopt=APT::Install-Recommends "false"',
                f'--aptopt=APT::Default-Release "{BACKPORTS}"', RELEASE, str(part), *sources]

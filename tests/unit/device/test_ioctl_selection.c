@@ -68,6 +68,7 @@ Test(ioctl_selection, a_node_without_it_does_not_know_the_ioctl)
 	teardown();
 }
 
+/* proves: R-61 */
 Test(ioctl_selection, what_goes_in_is_cropped_and_what_comes_out_composed)
 {
 	const struct v4l2_rect whole = {0, 0, H_WIDTH, H_HEIGHT};
@@ -90,10 +91,12 @@ Test(ioctl_selection, what_goes_in_is_cropped_and_what_comes_out_composed)
 	teardown();
 }
 
+/* proves: R-61 */
 Test(ioctl_selection, a_rectangle_holds_for_its_session_until_the_format_changes)
 {
 	const struct v4l2_rect whole = {0, 0, H_WIDTH, H_HEIGHT}, part = {4, 2, 32, 16};
 	struct v4l2_format f = {.type = OUTPUT};
+	const struct v4l2_rect small = {8, 8, 16, 16};
 	struct v4l2_rect r = {5, 3, 31, 15};
 	uint32_t other;
 
@@ -107,6 +110,9 @@ Test(ioctl_selection, a_rectangle_holds_for_its_session_until_the_format_changes
 	cr_assert_eq(h_ioctl(h, s, NR(G_FMT), &f, sizeof(f), sizeof(f)), 0);
 	cr_assert_eq(h_ioctl(h, s, NR(TRY_FMT), &f, sizeof(f), sizeof(f)), 0);
 	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, part);
+	r = small;
+	cr_assert_eq(set(V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE, V4L2_SEL_TGT_CROP, 0, &r), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, small);
 	cr_assert_eq(h_ioctl(h, s, NR(S_FMT), &f, sizeof(f), sizeof(f)), 0);
 	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, whole);
 	h_close(h, other);

@@ -43,6 +43,7 @@ static const struct {
 	{{0, 0, 64, 64}, V4L2_SEL_FLAG_KEEP_CONFIG, 0, {0, 0, 64, 64}},
 };
 
+/* proves: B10 */
 Test(selection, wishes_become_what_the_flags_allow)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -30,8 +30,11 @@
 #define MAX_ARGS          16
 #define LINES_PER_SECOND  20
 
-/* Sockets, eventfds and memory fds of one device, ours and the library's copies. */
-#define FDS_PER_DEVICE 40
+/* Sockets, eventfds and memory fds of one device, ours and the library's copies: of a front-end
+ * whose memory is one file, as nearly all; and the most that one can make us hold, with eight
+ * regions of its own, each kept twice. */
+#define FDS_PER_DEVICE 18
+#define FDS_PER_HUNGRY 40
 #define FDS_OF_PROCESS 64
 /* librte_vhost's tables have 1024 places; a few are for connections that are going away. */
 #define LIBRARY_DEVICES 1016
@@ -242,7 +245,8 @@ transport_eal_thread_register(void *unused)
 unsigned int
 transport_raise_limits(unsigned int nb_devices)
 {
-	rlim_t wanted = (rlim_t)nb_devices * FDS_PER_DEVICE + FDS_OF_PROCESS;
+	rlim_t wanted = (rlim_t)nb_devices * FDS_PER_HUNGRY + FDS_OF_PROCESS;
+	rlim_t needed = (rlim_t)nb_devices * FDS_PER_DEVICE + FDS_OF_PROCESS;
 	struct rlimit limit;
 	rlim_t fit;
 
@@ -262,7 +266,12 @@ transport_raise_limits(unsigned int nb_devices)
 			"%llu open files allow %llu devices, %u are wanted: raise the hard limit "
 			"(ulimit -Hn, LimitNOFILE=) to %llu",
 			(unsigned long long)limit.rlim_cur, (unsigned long long)fit, nb_devices,
-			(unsigned long long)wanted);
+			(unsigned long long)needed);
+	} else if (limit.rlim_cur < wanted) {
+		log_notice(&log_dpdk,
+			"%llu open files are enough for %u devices, unless front-ends have many "
+			"memory regions: %llu would always be",
+			(unsigned long long)limit.rlim_cur, nb_devices, (unsigned long long)wanted);
 	}
 	if (nb_devices > LIBRARY_DEVICES) {
 		log_warning(&log_dpdk, "librte_vhost serves %d devices in one process",

@@ -35,8 +35,8 @@ void transport_eal_thread_register(void *unused);
 
 /*
  * Raises RLIMIT_NOFILE towards its hard limit as far as nb_devices need and returns how many
- * devices fit (limited by file descriptors and by librte_vhost); less than nb_devices: the log says
- * what to raise.
+ * devices fit (limited by file descriptors and by librte_vhost), each with a front-end whose memory
+ * is one file; less than nb_devices: the log says what to raise.
  */
 unsigned int transport_raise_limits(unsigned int nb_devices);
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "streams/streams.h"
+
+static const struct argp_option rows[] = {
+	{"spawn", 'S', "VMEDIAD", 0, "start this vmediad with null cameras", 0},
+	{"devices", 'd', "N,...", 0, "numbers of devices to compare (default 1,16,64,256)", 0},
+	{"fps", 'f', "N", 0, "frames per second of each (default 60)", 0},
+	{"cpus", 'c', "DRIVER,DEVICE", 0, "two CPUs (default: the first two)", 0},
+	{"packed", 'p', NULL, 0, "packed rings (default: split)", 0},
+	{"runs", 'r', "N", 0, "1 to 32 (default 5)", 0},
+	{"time", 't', "SECONDS", 0, "of one turn (default 1)", 0},
+	{"json", 'j', "FILE", 0, "write the figures here as well", 0},
+	{0},
+};
+
+static double
+number(struct argp_state *state, const char *arg, double least, double most)
+{
+	char *end;
+	double n = strtod(arg, &end);
+
+	if (end == arg || *end != '\0' || !(n >= least && n <= most)) {
+		argp_error(state, "%s: a number from %g to %g, please", arg, least, most);
+	}
+	return n;
+}
+
+static void
+parse_counts(struct argp_state *state, char *arg, struct streams_options *o)
+{
+	char *rest = NULL;
+
+	o->nb_counts = 0;
+	for (char *at = strtok_r(arg, ",", &rest); at != NULL; at = strtok_r(NULL, ",", &rest)) {
+		if (o->nb_counts == STREAMS_MAX_GROUPS) {
+			argp_error(state, "--devices: at most %d numbers", STREAMS_MAX_GROUPS);
+		}
+		o->counts[o->nb_counts++] = (unsigned int)number(state, at, 1, TARGET_MAX_DEVICES);
+	}
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct streams_options *o = state->input;
+
+	switch (key) {
+	case 'S':
+		o->spawn = arg;
+		break;
+	case 'd':
+		parse_counts(state, arg, o);
+		break;
+	case 'f':
+		o->fps = (unsigned int)number(state, arg, 1, 1000);
+		break;
+	case 'c':
+		if (cpu_pair_parse(arg, &o->cpus) != 0) {
+			exit(EXIT_USAGE);
+		}
+		break;
+	case 'p':
+		o->packed = true;
+		break;
+	case 'r':
+		o->runs = (unsigned int)number(state, arg, 1, STREAMS_MAX_RUNS);
+		break;
+	case 't':
+		o->seconds = number(state, arg, 0.1, 3600);
+		break;
+	case 'j':
+		o->json = arg;
+		break;
+	case ARGP_KEY_END:
+		if (o->spawn == NULL || o->nb_counts == 0) {
+			argp_error(state, "--spawn VMEDIAD, please");
+		}
+		break;
+	case ARGP_KEY_ARG:
+		argp_usage(state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* A driver takes some ten of them. */
+static void
+raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* All are started, then they take turns. */
+static int
+measure(const struct streams_options *o, struct group *groups)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < o->nb_counts && ret == 0; i++) {
+		ret = group_start(&groups[i], o, o->counts[i]);
+	}
+	for (unsigned int i = 0; i < o->runs * o->nb_counts && ret == 0; i++) {
+		struct group *g = &groups[i % o->nb_counts];
+
+		ret = group_run(g, o, &g->runs[i / o->nb_counts]);
+	}
+	return ret;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct argp argp = {rows, parse, NULL,
+		"What one more device costs a reactor, at rest and while all of them stream.", NULL,
+		NULL, NULL};
+	static struct group groups[STREAMS_MAX_GROUPS];
+	struct streams_options o = {.cpus = {-1, -1},
+		.counts = {1, 16, 64, 256},
+		.nb_counts = 4,
+		.fps = 60,
+		.runs = 5,
+		.seconds = 1};
+	struct environment env;
+	int ret;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.cpus.driver < 0 && cpu_pair_default(&o.cpus) != 0) {
+		fprintf(stderr, "vmedia-streams needs two CPUs\n");
+		return EXIT_SKIPPED;
+	}
+	raise_file_limit();
+	environment_read(&env, &o.cpus);
+	ret = cpu_pin(o.cpus.driver);
+	ret = ret != 0 ? ret : measure(&o, groups);
+	if (ret == 0) {
+		streams_report(&o, groups, &env);
+		ret = o.json != NULL ? streams_json(&o, groups, &env) : 0;
+	}
+	for (unsigned int i = 0; i < o.nb_counts; i++) {
+		group_end(&groups[i]);
+	}
+	return ret != 0;
+}

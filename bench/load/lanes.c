@@ -26,6 +26,9 @@ static const struct {
 	{"ENUM_FMT", VIDIOC_ENUM_FMT, &fmtdesc},
 };
 
+/* All of them, in turn from lane to lane and from device to device. */
+#define MIXED "mixed"
+
 static unsigned int
 find(const char *name)
 {
@@ -37,11 +40,18 @@ find(const char *name)
 	return i;
 }
 
+static unsigned int
+command_of(const struct load_options *o, unsigned int device, unsigned int lane)
+{
+	return strcmp(o->ioctl, MIXED) == 0 ? (device + lane) % ARRAY_SIZE(commands)
+	                                    : find(o->ioctl);
+}
+
 bool
 lanes_knows(const char *ioctl, const char **names)
 {
-	*names = "G_CTRL, G_FMT, G_PARM or ENUM_FMT";
-	return find(ioctl) < ARRAY_SIZE(commands);
+	*names = "G_CTRL, G_FMT, G_PARM, ENUM_FMT or mixed";
+	return strcmp(ioctl, MIXED) == 0 || find(ioctl) < ARRAY_SIZE(commands);
 }
 
 static int
@@ -52,9 +62,8 @@ complain(const char *what, int ret)
 }
 
 static int
-group_create(struct lane_group *g, const struct load_options *o, bool checked)
+group_create(struct lane_group *g, const struct load_options *o, unsigned int device, bool checked)
 {
-	unsigned int command = find(o->ioctl);
 	int ret = g->session == NULL ? driver_open(g->drv, &g->session) : 0;
 
 	g->lanes = calloc(o->depth, sizeof(g->lanes[0]));
@@ -62,6 +71,7 @@ group_create(struct lane_group *g, const struct load_options *o, bool checked)
 		ret = -ENOMEM;
 	}
 	for (; ret == 0 && g->depth < o->depth; g->depth++) {
+		unsigned int command = command_of(o, device, g->depth);
 		struct chain *c = &g->lanes[g->depth].chain;
 
 		c->name = commands[command].name;
@@ -86,7 +96,7 @@ lanes_create(struct lanes *l, struct driver *const *drivers, unsigned int nb,
 	}
 	for (; l->nb_groups < nb && ret == 0; l->nb_groups++) {
 		l->groups[l->nb_groups].drv = drivers[l->nb_groups];
-		ret = group_create(&l->groups[l->nb_groups], o, checked);
+		ret = group_create(&l->groups[l->nb_groups], o, l->nb_groups, checked);
 	}
 	return ret != 0 ? complain(o->ioctl, ret) : 0;
 }

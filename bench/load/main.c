@@ -31,7 +31,7 @@ static const struct argp_option rows[] = {
 	{"socket", 's', "PATH", 0, "of a device whose reactor polls on CPU DEVICE; repeatable", 0},
 	{"pid", KEY_PID, "N", 0, "its process (default: of the first socket)", 0},
 	{"cpus", 'c', "DRIVER,DEVICE", 0, "two CPUs (default: the first two)", 0},
-	{"ioctl", 'i', "NAME", 0, "G_CTRL, G_FMT, G_PARM or ENUM_FMT (default G_CTRL)", 0},
+	{"ioctl", 'i', "NAME", 0, "G_CTRL (default), G_FMT, G_PARM, ENUM_FMT or mixed", 0},
 	{"depth", 'q', "N", 0, "commands in flight per device, 1 to 64 (default 1)", 0},
 	{"rate", 'r', "N", 0,
 		"open loop: commands per second, all devices together (default: half of what the "
@@ -398,7 +398,7 @@ main(int argc, char **argv)
 		.seconds = 1,
 		.warm_up_seconds = 0.1,
 		.seed = 1,
-		.target = {.nb_devices = 1, .device = "backend=null,role=capture"}};
+		.target = {.nb_devices = 1, .device = "backend=null,role=capture,fps=60"}};
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &l.o);
 	if (l.o.cpus.driver < 0 && cpu_pair_default(&l.o.cpus) != 0) {

@@ -88,18 +88,18 @@ def fetch(root):
         shutil.rmtree(part, ignore_errors=True)
 
 
-def find():
+def find(needed=NEEDED):
     """The command of a QEMU that is new enough; skips the test when there is none."""
     root = cache()
     for command in (['qemu-system-x86_64'], fetched(root)):
-        if (version(command) or (0,)) >= NEEDED:
+        if (version(command) or (0,)) >= needed:
             return command
     why = fetch(root)
     if why is not None:
-        skip(f'there is no QEMU {NEEDED[0]}.{NEEDED[1]} here: {why}')
+        skip(f'there is no QEMU {needed[0]}.{needed[1]} here: {why}')
     have = version(fetched(root))
-    if have < NEEDED:
-        skip(f'{BACKPORTS} has QEMU {have[0]}.{have[1]}, {NEEDED[0]}.{NEEDED[1]} is needed')
+    if have < needed:
+        skip(f'{BACKPORTS} has QEMU {have[0]}.{have[1]}, {needed[0]}.{needed[1]} is needed')
     return fetched(root)
 
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Inside the virtual host: its drivers' nodes, by what they are for, and what v4l2-compliance says of
+one."""
+import re
+import subprocess
+from pathlib import Path
+
+SYSFS = Path('/sys/class/video4linux')
+TOTAL = re.compile(r'^Total for .*: (\d+), Succeeded: (\d+), Failed: (\d+), Warnings: (\d+)$', re.M)
+LINE = re.compile(r'^\s*(?:fail|warn): .*|.*: FAIL$', re.M)
+# v4l2-compliance leaves vivid's error injection out, which would fail it on purpose, when it is
+# asked by the driver's name alone; this leaves it out of the driver
+MODULES = {'vivid': ('no_error_inj=1',), 'vim2m': (), 'vicodec': (), 'vimc': (), 'v4l2loopback': ()}
+
+
+def load(module, *options):
+    subprocess.run(['modprobe', module, *MODULES[module], *options], check=True)
+
+
+def unload(module):
+    subprocess.run(['modprobe', '-r', module], check=True)
+
+
+def nodes():
+    """{what it is for: its path}, such as {'vivid-000-vid-cap': '/dev/video0'}."""
+    found = {}
+    for entry in sorted(SYSFS.glob('*'), key=lambda path: (len(path.name), path.name)):
+        found.setdefault((entry / 'name').read_text(encoding='utf-8').strip(), f'/dev/{entry.name}')
+    return found
+
+
+def compliance(command, seconds=600):
+    """(tests, succeeded, failed, warnings), or None when it came to no end; and its output."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False,
+                          errors='replace')
+    total = TOTAL.search(done.stdout)
+    return total and tuple(map(int, total.groups())), done.stdout + done.stderr
+
+
+def complaints(output):
+    """The lines in which it says what failed and what it warns of."""
+    return [' '.join(line.split()) for line in LINE.findall(output.replace('\r', '\n'))]

@@ -37,7 +37,7 @@ enum reactor_idle {
 /* Copied by create. The zero of spin_us and budget_us means the default. */
 struct reactor_config {
 	const char *name; /* thread name, at most 15 bytes; offload gets "-o" appended */
-	int cpu;          /* CPU to pin to, or -1: not pinned (tests) */
+	int cpu; /* CPU to pin to, or -1: not pinned, off the CPUs of others where there are such */
 	enum reactor_idle idle;
 	uint32_t spin_us;               /* ADAPTIVE: how long to spin before sleeping; default 50 */
 	uint32_t budget_us;             /* work per pass; default 50 */

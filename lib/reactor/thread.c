@@ -105,6 +105,8 @@ pin(int cpu)
 	cpu_set_t cpus;
 
 	if (cpu < 0) {
+		thread_helper_cpus(&cpus);
+		sched_setaffinity(0, sizeof(cpus), &cpus);
 		return 0;
 	}
 	CPU_ZERO(&cpus);

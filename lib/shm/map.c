@@ -12,7 +12,7 @@ LOG_TYPE_USE(shm);
 struct entry {
 	uint32_t length;
 	uint32_t nb_windows;
-	bool held;
+	uint32_t nb_holds;
 };
 
 struct shm_map {
@@ -81,7 +81,19 @@ shm_map_hold(struct shm_map *map, const struct shm_range *range)
 			range->length);
 		return;
 	}
-	map->entries[index] = (struct entry){range->length, 0, true};
+	map->entries[index] = (struct entry){range->length, 0, 1};
+}
+
+bool
+shm_map_hold_again(struct shm_map *map, const struct shm_range *range)
+{
+	struct entry *e = entry_of(map, range);
+
+	if (e == NULL || e->nb_holds == 0) {
+		return false;
+	}
+	e->nb_holds++;
+	return true;
 }
 
 bool
@@ -89,12 +101,14 @@ shm_map_release(struct shm_map *map, const struct shm_range *range)
 {
 	struct entry *e = entry_of(map, range);
 
-	if (e == NULL || !e->held) {
+	if (e == NULL || e->nb_holds == 0) {
 		log_err(&log_shm, "range at 0x%x, %u bytes, is released and not held",
 			range->offset, range->length);
 		return false;
 	}
-	e->held = false;
+	if (--e->nb_holds != 0) {
+		return false;
+	}
 	/* Bytes are counted in granules, as usage does: an orphan blocks whole ones. */
 	if (e->nb_windows != 0) {
 		map->orphaned_bytes += entry_bytes(e);
@@ -109,7 +123,7 @@ shm_map_open(struct shm_map *map, const struct shm_range *range)
 {
 	struct entry *e = entry_of(map, range);
 
-	if (e == NULL || !e->held) {
+	if (e == NULL || e->nb_holds == 0) {
 		return -EINVAL;
 	}
 	if (map->nb_windows >= map->max_windows) {
@@ -132,7 +146,7 @@ shm_map_close(struct shm_map *map, uint64_t driver_addr, struct shm_range *range
 	}
 	e->nb_windows--;
 	map->nb_windows--;
-	if (e->held || e->nb_windows != 0) {
+	if (e->nb_holds != 0 || e->nb_windows != 0) {
 		return 0;
 	}
 	range->offset = (uint32_t)driver_addr;
@@ -175,7 +189,7 @@ shm_map_reset(
 
 		/* freed() may look at the map: this entry is finished first. */
 		e->nb_windows = 0;
-		if (e->length != 0 && !e->held) {
+		if (e->length != 0 && e->nb_holds == 0) {
 			e->length = 0;
 			freed(arg, &range);
 		}

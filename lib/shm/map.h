@@ -22,6 +22,8 @@ void shm_map_destroy(struct shm_map *map);
 /* A buffer takes / gives up its range. hold: once per range, right after shm_range_alloc. release
  * returns true when no mapping is left either: the caller then punches (offload) and frees it. */
 void shm_map_hold(struct shm_map *map, const struct shm_range *range);
+/* One more holds it, who releases it, too. False: nobody holds such a range. */
+bool shm_map_hold_again(struct shm_map *map, const struct shm_range *range);
 bool shm_map_release(struct shm_map *map, const struct shm_range *range);
 
 /* CMD_MMAP of a range that a buffer holds. -ENOMEM: too many windows. */

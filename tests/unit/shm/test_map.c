@@ -24,6 +24,12 @@ teardown(void)
 	fixture_fini(&f);
 }
 
+static void
+freed_by_reset(void *arg, const struct shm_range *range)
+{
+	*(struct shm_range *)arg = *range;
+}
+
 TestSuite(shm_map, .init = setup, .fini = teardown);
 
 static struct shm_range
@@ -103,6 +109,29 @@ Test(shm_map, a_range_is_free_exactly_when_the_last_of_buffer_and_windows_lets_g
 		fixture_punch_and_free(&f, &freed);
 	}
 	cr_assert_eq(shm_map_nb_windows(map), 0u);
+}
+
+Test(shm_map, a_range_is_free_when_all_who_hold_it_let_go)
+{
+	struct shm_range range = held(GRANULE), unknown = {8 * GRANULE, GRANULE}, freed = {0, 0};
+
+	cr_assert_not(shm_map_hold_again(map, &unknown));
+	cr_assert(shm_map_hold_again(map, &range));
+	cr_assert_not(shm_map_release(map, &range)); /* the buffer */
+	shm_map_reset(map, freed_by_reset, &freed);
+	cr_assert_eq(freed.length, 0u);
+	cr_assert(shm_map_release(map, &range)); /* the other one */
+	fixture_punch_and_free(&f, &range);
+
+	range = held(GRANULE);
+	cr_assert(shm_map_hold_again(map, &range));
+	cr_assert_eq(shm_map_open(map, &range), 0);
+	cr_assert_not(shm_map_release(map, &range));
+	cr_assert_not(shm_map_release(map, &range));
+	cr_assert_eq(shm_map_orphaned_bytes(map), GRANULE);
+	cr_assert_not(shm_map_hold_again(map, &range));
+	cr_assert_eq(shm_map_close(map, range.offset, &freed), 1);
+	fixture_punch_and_free(&f, &freed);
 }
 
 Test(shm_map, an_orphan_keeps_its_place_and_its_bytes_until_munmap)

@@ -285,15 +285,28 @@ request_defer(struct vmedia_request *request)
 	}
 }
 
+/* Nobody knows of the session: its OPEN failed, or the answer came without it. */
+static void
+open_undo(struct vmedia_session *session)
+{
+	if (!session->closing) {
+		session_close(session);
+	}
+}
+
 void
 vmedia_request_complete(struct vmedia_request *request, int status)
 {
 	struct vmedia_device *device = request->device;
 	struct vmedia_session *session = request->session;
+	bool opening = request->cmd.hdr.cmd == VIRTIO_MEDIA_CMD_OPEN;
 
 	if (request->state == REQUEST_EXPIRED) {
 		give_back_ctrls(request);
 		slot_free(request);
+		if (opening) {
+			open_undo(session);
+		}
 		if (session != NULL && --session->nb_jobs == 0 && session->closing) {
 			session_free(session);
 		}
@@ -307,6 +320,9 @@ vmedia_request_complete(struct vmedia_request *request, int status)
 		give_back_ctrls(request);
 	}
 	request_answer(request, status);
+	if (opening && status != 0) {
+		open_undo(session);
+	}
 	device_quiesce_check(device);
 }
 
@@ -348,13 +364,14 @@ open_run(struct vmedia_request *request)
 	if (request->chain.writable_bytes < sizeof(request->resp.open)) {
 		return -EINVAL;
 	}
-	err = session_open(request->device, &session);
-	if (err != 0) {
+	err = session_open(request, &session);
+	if (err < 0) {
 		return err;
 	}
 	request->resp.open.session_id = session->id;
 	request->resp.open.reserved = 0;
-	return 0;
+	request->session = err == VMEDIA_DEFER ? session : NULL;
+	return err;
 }
 
 static int

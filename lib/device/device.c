@@ -107,7 +107,7 @@ default_arena_bytes(const struct vmedia_device *device)
 	const uint32_t outputs = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE;
 	const uint32_t captures = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE;
 	uint32_t caps = device->node.device_caps;
-	uint64_t bytes = 0;
+	uint64_t bytes = device->node.arena_bytes;
 
 	if (device_is_m2m(device) || (caps & outputs)) {
 		bytes += buffers_bytes(&device->context.output);
@@ -393,16 +393,21 @@ free_parts(struct vmedia_device *device)
 void
 device_destroy(struct vmedia_device *device)
 {
+	bool attached = device->poller.added;
+
 	if (device->transport != NULL) {
 		trace_hook(device_remove, .device = (uint16_t)device->index);
 		device->transport_ops->destroy(device->transport);
 	}
-	if (device->poller.added) {
+	if (attached) {
 		reactor_call(device->reactor, detach, device);
 		wait_for_jobs(device);
 	}
 	if (device->backend != NULL && device->backend->destroy != NULL) {
 		device->backend->destroy(device);
+	}
+	if (attached) {
+		wait_for_jobs(device); /* what the backend held is on its way back */
 	}
 	session_table_destroy(device);
 	if (device->returns != NULL) {

@@ -70,24 +70,26 @@ struct reactor *device_reactor(const struct vmedia_device *device);
 struct shm_arena *device_arena(const struct vmedia_device *device);
 
 /* Numbers; single writer (the reactor), read relaxed by any thread. */
-#define DEVICE_COUNTERS(X)                                                            \
-	X(nb_commands, "commands answered")                                           \
-	X(nb_failed, "commands answered with an errno")                               \
-	X(nb_malformed, "chains refused before they were a command")                  \
-	X(nb_deferred, "commands answered later")                                     \
-	X(nb_timed_out, "deferred commands answered by the deadline")                 \
-	X(nb_sessions, "sessions opened")                                             \
-	X(nb_frames, "buffers done")                                                  \
-	X(nb_cancelled, "buffers taken back by STREAMOFF, REQBUFS, CLOSE or reset")   \
-	X(nb_events, "events published")                                              \
-	X(nb_event_starved, "passes in which events waited for a descriptor")         \
-	X(nb_event_too_small, "event descriptors too small, returned empty")          \
-	X(nb_missed_no_buffer, "periods missed: no queued buffer")                    \
-	X(nb_missed_late_render, "periods missed: rendering took too long")           \
-	X(nb_missed_late_reactor, "periods missed: the reactor came late")            \
-	X(bytes_copied, "pixel bytes copied")                                         \
-	X(nb_quota, "requests refused by a quota")                                    \
-	X(nb_memory_lost, "times that shared memory was taken from under the device") \
+#define DEVICE_COUNTERS(X)                                                                \
+	X(nb_commands, "commands answered")                                               \
+	X(nb_failed, "commands answered with an errno")                                   \
+	X(nb_malformed, "chains refused before they were a command")                      \
+	X(nb_deferred, "commands answered later")                                         \
+	X(nb_timed_out, "deferred commands answered by the deadline")                     \
+	X(nb_sessions, "sessions opened")                                                 \
+	X(nb_frames, "buffers done")                                                      \
+	X(nb_cancelled, "buffers taken back by STREAMOFF, REQBUFS, CLOSE or reset")       \
+	X(nb_events, "events published")                                                  \
+	X(nb_event_starved, "passes in which events waited for a descriptor")             \
+	X(nb_event_too_small, "event descriptors too small, returned empty")              \
+	X(nb_missed_no_buffer, "periods missed: no queued buffer")                        \
+	X(nb_missed_late_render, "periods missed: rendering took too long")               \
+	X(nb_missed_late_reactor, "periods missed: the reactor came late")                \
+	X(nb_imported, "frames that a host device put into guest buffers, or took there") \
+	X(nb_copied, "frames copied to or from a host device's own buffers")              \
+	X(bytes_copied, "pixel bytes copied")                                             \
+	X(nb_quota, "requests refused by a quota")                                        \
+	X(nb_memory_lost, "times that shared memory was taken from under the device")     \
 	X(nb_resets, "device resets")
 
 struct device_counters {

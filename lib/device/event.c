@@ -105,7 +105,9 @@ merge(struct v4l2_event *event, const struct v4l2_event *newer)
 static void
 stamp(struct v4l2_event *event, struct vmedia_session *session)
 {
-	clock_gettime(CLOCK_MONOTONIC, &event->timestamp);
+	if (!session->device->backend->forwards) {
+		clock_gettime(CLOCK_MONOTONIC, &event->timestamp);
+	}
 	event->pending = 0;
 	event->sequence = session->event_sequence++;
 	memset(event->reserved, 0, sizeof(event->reserved));

@@ -17,6 +17,7 @@
  *   node.c         refuses, at the start, nodes that no guest could register
  *   pages.c        buffers in the guest's own memory
  *   mapping.c      MMAP, MUNMAP, the window
+ *   forward*.c     for backends that forward to another device: vmedia/forward.h
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
  *   offload.c      vmedia_offload on top of the reactor's
  *   registry.c     the list of backends, options
@@ -403,6 +404,12 @@ void pages_rebase_all(struct vmedia_device *device, const struct guest_mem *mem)
 
 /* ---- ioctl_reqbufs.c */
 vmedia_ioctl_fn core_reqbufs, core_create_bufs;
+/* The queue has `count` buffers more, of such planes; answers the request later. */
+struct buffers_wish {
+	uint32_t memory, count, nb_planes;
+	uint32_t lengths[VIDEO_MAX_PLANES];
+};
+int buffers_make(struct vmedia_request *request, struct bufq *q, const struct buffers_wish *wish);
 /* A stopped queue gives up its buffers and its owner. */
 void queue_free(struct vmedia_session *session, struct bufq *q);
 
@@ -413,6 +420,8 @@ vmedia_ioctl_fn core_enum_fmt, core_g_fmt, core_s_fmt, core_try_fmt, core_enum_f
 vmedia_ioctl_fn core_queryctrl, core_query_ext_ctrl, core_querymenu, core_g_ctrl, core_s_ctrl,
 	core_g_ext_ctrls, core_s_ext_ctrls, core_try_ext_ctrls;
 vmedia_ioctl_fn core_subscribe_event, core_unsubscribe_event;
+/* Takes a slot for what is allowed already. -ENOMEM: too many. */
+int subscription_add(struct vmedia_session *session, const struct v4l2_event_subscription *sub);
 vmedia_ioctl_fn core_enuminput, core_g_input, core_s_input, core_enumoutput, core_g_output,
 	core_s_output;
 struct context *session_context(struct vmedia_session *session);
@@ -430,7 +439,8 @@ device_is_m2m(const struct vmedia_device *device)
 }
 
 /* ---- session.c */
-int session_open(struct vmedia_device *device, struct vmedia_session **session);
+/* 0, negative errno or VMEDIA_DEFER: the backend completes the request. */
+int session_open(struct vmedia_request *request, struct vmedia_session **session);
 /* Everything of the session goes, its buffers included (mapped ranges stay until MUNMAP). */
 void session_close(struct vmedia_session *session);
 void session_close_all(struct vmedia_device *device);

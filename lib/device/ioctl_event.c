@@ -88,14 +88,12 @@ send_initial(struct vmedia_session *session, struct subscription *s)
 }
 
 int
-core_subscribe_event(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+subscription_add(struct vmedia_session *session, const struct v4l2_event_subscription *sub)
 {
-	const struct v4l2_event_subscription *sub = arg;
 	struct subscription *s;
-	int ret = check(session, sub);
 
-	if (ret != 0 || find(session, sub->type, sub->id) != NULL) {
-		return ret;
+	if (find(session, sub->type, sub->id) != NULL) {
+		return 0;
 	}
 	s = take_slot(session);
 	if (s == NULL) {
@@ -109,10 +107,24 @@ core_subscribe_event(struct vmedia_session *session, struct vmedia_request *requ
 	s->session = session;
 	s->pending_valid = false;
 	s->pending.kind = PENDING_EVENT;
-	if (s->type == V4L2_EVENT_CTRL && (s->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)) {
-		send_initial(session, s);
-	}
 	return 0;
+}
+
+int
+core_subscribe_event(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	const struct v4l2_event_subscription *sub = arg;
+	int ret = check(session, sub);
+
+	if (ret != 0 || find(session, sub->type, sub->id) != NULL) {
+		return ret;
+	}
+	ret = subscription_add(session, sub);
+	if (ret == 0 && sub->type == V4L2_EVENT_CTRL &&
+		(sub->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)) {
+		send_initial(session, find(session, sub->type, sub->id));
+	}
+	return ret;
 }
 
 int

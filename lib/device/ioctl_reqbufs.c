@@ -297,6 +297,10 @@ answer(struct buffers_job *job, uint32_t nb)
 	struct vmedia_request *request = job->request;
 
 	if (nb == 0) {
+		if (request->device->backend->buffers_failed != NULL) {
+			request->device->backend->buffers_failed(
+				request->session, job_queue(job)->type);
+		}
 		vmedia_request_complete(request, -ENOMEM);
 		return;
 	}
@@ -368,14 +372,17 @@ wait_done(struct vmedia_job *base)
 
 /* Frees are punched on offload and count only then. A request that finds too little waits for
  * those that are under way, its own REQBUFS' among them. */
-static int
-job_start(struct vmedia_request *request, struct bufq *q, uint32_t count)
+int
+buffers_make(struct vmedia_request *request, struct bufq *q, const struct buffers_wish *wish)
 {
 	struct buffers_job *job = &request->buffers_job;
 
 	job->request = request;
 	job->direction = (uint32_t)(q - request->session->queues);
-	job->nb_wanted = count;
+	job->memory = wish->memory;
+	job->nb_planes = wish->nb_planes;
+	memcpy(job->lengths, wish->lengths, sizeof(job->lengths));
+	job->nb_wanted = MIN(wish->count, BUFQ_MAX_BUFFERS - q->nb_buffers);
 	job->nb_reserved = 0;
 	job->nb_ready = 0;
 	job->slab = NULL;
@@ -404,6 +411,7 @@ core_reqbufs(struct vmedia_session *session, struct vmedia_request *request, voi
 	struct v4l2_requestbuffers *rb = arg;
 	struct bufq *q = session_queue(session, rb->type);
 	const struct vmedia_format *format;
+	struct buffers_wish wish = {.memory = rb->memory, .count = rb->count};
 
 	rb->capabilities = capabilities(session->device);
 	rb->flags = 0;
@@ -420,28 +428,27 @@ core_reqbufs(struct vmedia_session *session, struct vmedia_request *request, voi
 		return event_drain_wait(request);
 	}
 	format = vmedia_format(session, q->type);
-	request->buffers_job.memory = rb->memory;
-	request->buffers_job.nb_planes = format->nb_planes;
-	memcpy(request->buffers_job.lengths, format->sizeimage, sizeof(format->sizeimage));
-	return job_start(request, q, MIN(rb->count, BUFQ_MAX_BUFFERS));
+	wish.nb_planes = format->nb_planes;
+	memcpy(wish.lengths, format->sizeimage, sizeof(format->sizeimage));
+	return buffers_make(request, q, &wish);
 }
 
 /* The sizes an application asks for, which may be larger than the format needs, but not smaller. */
 static int
-create_lengths(
-	struct buffers_job *job, const struct vmedia_format *format, const struct v4l2_format *wish)
+create_lengths(struct buffers_wish *wish, const struct vmedia_format *format,
+	const struct v4l2_format *given)
 {
-	const struct v4l2_pix_format_mplane *mp = &wish->fmt.pix_mp;
-	bool mplane = v4l2_type_is_multiplanar(wish->type);
+	const struct v4l2_pix_format_mplane *mp = &given->fmt.pix_mp;
+	bool mplane = v4l2_type_is_multiplanar(given->type);
 	uint32_t p;
 
 	if (mplane && mp->num_planes != format->nb_planes) {
 		return -EINVAL;
 	}
-	job->nb_planes = format->nb_planes;
+	wish->nb_planes = format->nb_planes;
 	for (p = 0; p < format->nb_planes; p++) {
-		job->lengths[p] = mplane ? mp->plane_fmt[p].sizeimage : wish->fmt.pix.sizeimage;
-		if (job->lengths[p] < format->sizeimage[p]) {
+		wish->lengths[p] = mplane ? mp->plane_fmt[p].sizeimage : given->fmt.pix.sizeimage;
+		if (wish->lengths[p] < format->sizeimage[p]) {
 			return -EINVAL;
 		}
 	}
@@ -453,6 +460,7 @@ core_create_bufs(struct vmedia_session *session, struct vmedia_request *request,
 {
 	struct v4l2_create_buffers *create = arg;
 	struct bufq *q = session_queue(session, create->format.type);
+	struct buffers_wish wish = {.memory = create->memory, .count = create->count};
 	int ret;
 
 	create->capabilities = capabilities(session->device);
@@ -472,11 +480,6 @@ core_create_bufs(struct vmedia_session *session, struct vmedia_request *request,
 	if (q->nb_buffers == BUFQ_MAX_BUFFERS) {
 		return -ENOBUFS;
 	}
-	request->buffers_job.memory = create->memory;
-	ret = create_lengths(
-		&request->buffers_job, vmedia_format(session, q->type), &create->format);
-	if (ret != 0) {
-		return ret;
-	}
-	return job_start(request, q, MIN(create->count, BUFQ_MAX_BUFFERS - q->nb_buffers));
+	ret = create_lengths(&wish, vmedia_format(session, q->type), &create->format);
+	return ret != 0 ? ret : buffers_make(request, q, &wish);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "device/internal.h"
 
 /* Closed sessions whose jobs are still under way, at most one a request, come on top of those open.
@@ -102,27 +103,38 @@ next_id(struct vmedia_device *device)
 	return id;
 }
 
+/* What a node's capabilities make of its two queues; the first that fits. */
+static const struct {
+	uint32_t caps;
+	uint32_t types[2]; /* DEVICE_CAPTURE, DEVICE_OUTPUT */
+} queue_types[] = {
+	{V4L2_CAP_VIDEO_M2M, {V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_OUTPUT}},
+	{V4L2_CAP_VIDEO_M2M_MPLANE,
+		{V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE}},
+	{V4L2_CAP_VIDEO_CAPTURE, {V4L2_BUF_TYPE_VIDEO_CAPTURE, 0}},
+	{V4L2_CAP_VIDEO_CAPTURE_MPLANE, {V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, 0}},
+	{V4L2_CAP_VBI_CAPTURE, {V4L2_BUF_TYPE_VBI_CAPTURE, 0}},
+	{V4L2_CAP_SLICED_VBI_CAPTURE, {V4L2_BUF_TYPE_SLICED_VBI_CAPTURE, 0}},
+	{V4L2_CAP_SDR_CAPTURE, {V4L2_BUF_TYPE_SDR_CAPTURE, 0}},
+	{V4L2_CAP_META_CAPTURE, {V4L2_BUF_TYPE_META_CAPTURE, 0}},
+	{V4L2_CAP_VIDEO_OUTPUT, {0, V4L2_BUF_TYPE_VIDEO_OUTPUT}},
+	{V4L2_CAP_VIDEO_OUTPUT_MPLANE, {0, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE}},
+	{V4L2_CAP_VBI_OUTPUT, {0, V4L2_BUF_TYPE_VBI_OUTPUT}},
+	{V4L2_CAP_SLICED_VBI_OUTPUT, {0, V4L2_BUF_TYPE_SLICED_VBI_OUTPUT}},
+	{V4L2_CAP_SDR_OUTPUT, {0, V4L2_BUF_TYPE_SDR_OUTPUT}},
+	{V4L2_CAP_META_OUTPUT, {0, V4L2_BUF_TYPE_META_OUTPUT}},
+};
+
 static uint32_t
 node_queue_type(const struct vmedia_device *device, int direction)
 {
-	uint32_t caps = device->node.device_caps;
-
-	if (caps & V4L2_CAP_VIDEO_M2M) {
-		return direction == DEVICE_CAPTURE ? V4L2_BUF_TYPE_VIDEO_CAPTURE
-		                                   : V4L2_BUF_TYPE_VIDEO_OUTPUT;
+	for (uint32_t i = 0; i < ARRAY_SIZE(queue_types); i++) {
+		if (device->node.device_caps & queue_types[i].caps &&
+			queue_types[i].types[direction] != 0) {
+			return queue_types[i].types[direction];
+		}
 	}
-	if (caps & V4L2_CAP_VIDEO_M2M_MPLANE) {
-		return direction == DEVICE_CAPTURE ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
-		                                   : V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
-	}
-	if (direction == DEVICE_CAPTURE) {
-		return caps & V4L2_CAP_VIDEO_CAPTURE          ? V4L2_BUF_TYPE_VIDEO_CAPTURE
-		       : caps & V4L2_CAP_VIDEO_CAPTURE_MPLANE ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
-		                                              : 0;
-	}
-	return caps & V4L2_CAP_VIDEO_OUTPUT          ? V4L2_BUF_TYPE_VIDEO_OUTPUT
-	       : caps & V4L2_CAP_VIDEO_OUTPUT_MPLANE ? V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE
-	                                             : 0;
+	return 0;
 }
 
 static void
@@ -148,8 +160,9 @@ session_init(struct vmedia_device *device, struct vmedia_session *session)
 }
 
 int
-session_open(struct vmedia_device *device, struct vmedia_session **result)
+session_open(struct vmedia_request *request, struct vmedia_session **result)
 {
+	struct vmedia_device *device = request->device;
 	struct vmedia_session *session;
 	int err = 0;
 
@@ -163,10 +176,12 @@ session_open(struct vmedia_device *device, struct vmedia_session **result)
 		return -ENOMEM;
 	}
 	session_init(device, session);
-	if (device->backend->open != NULL) {
+	if (device->backend->open_later != NULL) {
+		err = device->backend->open_later(session, request);
+	} else if (device->backend->open != NULL) {
 		err = device->backend->open(session);
 	}
-	if (err != 0) {
+	if (err < 0) {
 		TAILQ_INSERT_HEAD(&device->free_sessions, session, link);
 		return err;
 	}
@@ -176,7 +191,7 @@ session_open(struct vmedia_device *device, struct vmedia_session **result)
 	counter_inc(&device->counters.nb_sessions);
 	trace_hook(session_open, .device = (uint16_t)device->index, .session = session->id);
 	*result = session;
-	return 0;
+	return err;
 }
 
 void

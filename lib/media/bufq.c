@@ -273,7 +273,7 @@ fill_flags(const struct bufq *q, const struct bufq_buffer *buffer, bool mapped)
 		flags |= V4L2_BUF_FLAG_TIMESTAMP_COPY;
 		flags |= buffer->pub.flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK;
 	} else {
-		flags |= V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+		flags |= V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | q->timestamp_source;
 	}
 	return flags;
 }

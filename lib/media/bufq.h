@@ -57,7 +57,8 @@ struct bufq {
 	uint32_t nb_buffers; /* indices 0 .. nb_buffers - 1 */
 	uint32_t nb_queued;  /* in state QUEUED */
 	bool streaming;
-	bool timestamp_copy; /* m2m: TIMESTAMP_COPY; else TIMESTAMP_MONOTONIC */
+	bool timestamp_copy;       /* m2m: TIMESTAMP_COPY; else TIMESTAMP_MONOTONIC */
+	uint32_t timestamp_source; /* MONOTONIC: V4L2_BUF_FLAG_TSTAMP_SRC_* */
 	struct bufq_buffer *buffers[BUFQ_MAX_BUFFERS]; /* memory is the device's */
 };
 

@@ -126,6 +126,7 @@ struct vmedia_node {
 	uint32_t nb_formats;
 	const struct vmedia_ctrl_desc *ctrls;
 	uint32_t nb_ctrls;
+	uint64_t arena_bytes; /* for buffers, when formats is empty */
 	uint32_t events; /* besides controls': 1 << V4L2_EVENT_EOS, _SOURCE_CHANGE, _FRAME_SYNC */
 	/* m2m: crops and composes in steps of so many pixels, see vmedia_format; 0: it does not */
 	uint32_t selection_step;
@@ -160,6 +161,7 @@ struct vmedia_backend_ops {
 	const struct vmedia_option *options; /* ends with a NULL key; or NULL */
 	size_t device_bytes;  /* private memory per device, zeroed, then options are stored */
 	size_t session_bytes; /* private memory per session, zeroed */
+	bool forwards;        /* events carry the time of another device */
 
 	/* Control thread. create fills the node. destroy: no session is left. May be NULL: destroy.
 	 */
@@ -168,6 +170,9 @@ struct vmedia_backend_ops {
 
 	/* Optional. open may refuse; close: streaming has been stopped already. */
 	int (*open)(struct vmedia_session *session);
+	/* Instead of open, where that may block: VMEDIA_DEFER, then vmedia_request_complete. close
+	 * comes also when that failed. */
+	int (*open_later)(struct vmedia_session *session, struct vmedia_request *request);
 	void (*close)(struct vmedia_session *session);
 
 	/* By V4L2 number (_IOC_NR). Absent: ioctl_default, else the core's answer, else ENOTTY. The
@@ -175,6 +180,9 @@ struct vmedia_backend_ops {
 	 */
 	vmedia_ioctl_fn *ioctl[VMEDIA_NB_IOCTLS];
 	vmedia_ioctl_fn *ioctl_default; /* for backends that forward everything */
+
+	/* For backends of vmedia/forward.h: no memory for the buffers they were answered. */
+	void (*buffers_failed)(struct vmedia_session *session, uint32_t type);
 
 	/* Optional: a control gets a new, checked value, on m2m nodes that of the session. */
 	int (*set_ctrl)(struct vmedia_session *session, uint32_t id, int64_t value);

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The thread that talks to the node: jobs in order, readiness by epoll, never by polling. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "backend/v4l2/host.h"
+#include "backend/v4l2/sys.h"
+#include "base/compiler.h"
+
+#define NB_READY 16 /* opens looked after per call */
+
+int
+host_ioctl(const struct host *host, unsigned long cmd, void *arg)
+{
+	return host->fd >= 0 ? v4l2_sys.ioctl(host->fd, cmd, arg) : -ENODEV;
+}
+
+/* ---- events ---- */
+
+static struct host_event *
+event_take(struct host *host)
+{
+	struct host_event *event = malloc(sizeof(*event));
+
+	if (event == NULL) {
+		return NULL;
+	}
+	event->host = host;
+	memset(&event->event, 0, sizeof(event->event));
+	if (host_ioctl(host, VIDIOC_DQEVENT, &event->event) != 0) {
+		free(event);
+		return NULL;
+	}
+	return event;
+}
+
+static void
+event_arrived(void *arg)
+{
+	struct host_event *event = arg;
+
+	if (event->host->session != NULL) {
+		vmedia_event_send(event->host->session, &event->event);
+	}
+	free(event);
+}
+
+static void
+events_take(struct host *host)
+{
+	struct host_event *event;
+
+	while (host->nb_subscriptions > 0 && (event = event_take(host)) != NULL) {
+		event->msg = (struct reactor_msg){.fn = event_arrived, .arg = event};
+		reactor_send(host->dev->reactor, &event->msg);
+	}
+}
+
+/* Events that a command caused leave with its answer, ahead of it. */
+static void
+events_collect(struct host_job *job)
+{
+	struct host_event *event;
+
+	while (job->host != NULL && job->host->nb_subscriptions > 0 &&
+		(event = event_take(job->host)) != NULL) {
+		SLIST_INSERT_HEAD(&job->events, event, link);
+	}
+}
+
+/* ---- readiness ---- */
+
+/* Edge-triggered: a queue with a buffer to spare is writable all the time. Without a stream it is
+ * only asked for events: to be polled for data would start read() in the driver, and end every
+ * REQBUFS with EBUSY. The fd is added anew, as a driver may look at what is waited for only then.
+ */
+void
+host_watch(struct host *host)
+{
+	bool streams = host->queues[0].streaming || host->queues[1].streaming;
+	struct epoll_event event = {
+		.events = EPOLLPRI | EPOLLET | (streams ? EPOLLIN | EPOLLOUT : 0u),
+		.data.ptr = host,
+	};
+
+	if (event.events == host->watched && !streams) {
+		return;
+	}
+	if (host->watched != 0) {
+		epoll_ctl(host->dev->epoll_fd, EPOLL_CTL_DEL, host->fd, NULL);
+	}
+	host->watched = event.events;
+	if (epoll_ctl(host->dev->epoll_fd, EPOLL_CTL_ADD, host->fd, &event) != 0) {
+		log_err(&log_v4l2, "device %s: the node cannot be waited for: %s",
+			vmedia_device_name(host->dev->device), strerror(errno));
+		host->watched = 0;
+	}
+}
+
+static unsigned int
+poll_nodes(struct poller *poller, uint64_t now_tsc)
+{
+	struct v4l2_device *dev = container_of(poller, struct v4l2_device, poller);
+	struct epoll_event ready[NB_READY];
+	int nb = epoll_wait(dev->epoll_fd, ready, NB_READY, 0);
+
+	for (int i = 0; i < nb; i++) {
+		struct host *host = ready[i].data.ptr;
+
+		events_take(host);
+		host_frames_take(host);
+	}
+	return nb > 0 ? (unsigned int)nb : 0;
+}
+
+static const struct poller_ops poller_ops = {.poll = poll_nodes};
+
+/* ---- jobs ---- */
+
+static void
+job_done(void *arg)
+{
+	struct host_job *job = arg;
+	struct v4l2_device *dev = job->dev;
+
+	job->done(job);
+	SLIST_INSERT_HEAD(&dev->free_jobs, job, link);
+}
+
+static void
+job_run(void *arg)
+{
+	struct host_job *job = arg;
+
+	job->run(job);
+	events_collect(job);
+	job->msg = (struct reactor_msg){.fn = job_done, .arg = job};
+	reactor_send(job->dev->reactor, &job->msg);
+}
+
+void
+host_send(struct host_job *job)
+{
+	SLIST_INIT(&job->events);
+	job->msg = (struct reactor_msg){.fn = job_run, .arg = job};
+	reactor_send(job->dev->thread, &job->msg);
+}
+
+void
+host_run_ioctl(struct host_job *job)
+{
+	job->status = host_ioctl(job->host, job->cmd, job->arg.bytes);
+}
+
+void
+host_run_ext_ctrls(struct host_job *job)
+{
+	job->arg.ext_controls.controls = job->ctrls->ctrls;
+	host_run_ioctl(job);
+}
+
+void
+host_run_subscribe(struct host_job *job)
+{
+	host_run_ioctl(job);
+	job->host->nb_subscriptions += job->status == 0;
+}
+
+/* ---- open and close ---- */
+
+static struct host *
+host_new(struct v4l2_device *dev)
+{
+	struct host *host = calloc(1, sizeof(*host));
+
+	for (uint32_t q = 0; host != NULL && q < ARRAY_SIZE(host->queues); q++) {
+		host->queues[q].host = host;
+		for (uint32_t i = 0; i < HOST_MAX_BUFFERS; i++) {
+			host->queues[q].buffers[i].queue = &host->queues[q];
+		}
+	}
+	if (host != NULL) {
+		host->dev = dev;
+		host->fd = -ENODEV;
+	}
+	return host;
+}
+
+void
+host_run_open(struct host_job *job)
+{
+	if (job->host == NULL) {
+		job->host = host_new(job->dev);
+	}
+	if (job->host == NULL) {
+		job->status = -ENOMEM;
+		return;
+	}
+	job->host->nb_subscriptions = 0;
+	job->host->watched = 0;
+	job->host->fd = v4l2_sys.open(host_path(job->dev));
+	job->status = job->host->fd >= 0 ? 0 : job->host->fd;
+	if (job->status == 0) {
+		host_watch(job->host);
+	}
+}
+
+static void
+closed(void *arg)
+{
+	struct host *host = arg;
+
+	for (uint32_t q = 0; q < ARRAY_SIZE(host->queues); q++) {
+		host_holds_drop(&host->queues[q]);
+	}
+	TAILQ_INSERT_HEAD(&host->dev->free_hosts, host, link);
+}
+
+static void
+close_run(void *arg)
+{
+	struct host *host = arg;
+
+	if (host->watched != 0) {
+		epoll_ctl(host->dev->epoll_fd, EPOLL_CTL_DEL, host->fd, NULL);
+	}
+	for (uint32_t q = 0; q < ARRAY_SIZE(host->queues); q++) {
+		host_queue_forget(&host->queues[q]);
+	}
+	if (host->fd >= 0) {
+		v4l2_sys.close(host->fd);
+	}
+	host->fd = -ENODEV;
+	host->close_msg = (struct reactor_msg){.fn = closed, .arg = host};
+	reactor_send(host->dev->reactor, &host->close_msg);
+}
+
+void
+host_close(struct host *host)
+{
+	host->session = NULL;
+	host->close_msg = (struct reactor_msg){.fn = close_run, .arg = host};
+	reactor_send(host->dev->thread, &host->close_msg);
+}
+
+/* ---- the thread ---- */
+
+static void
+attach(void *arg)
+{
+	struct v4l2_device *dev = arg;
+
+	reactor_poller_add(dev->thread, &dev->poller);
+}
+
+static void
+detach(void *arg)
+{
+	struct v4l2_device *dev = arg;
+
+	reactor_poller_del(dev->thread, &dev->poller);
+}
+
+int
+host_thread_start(struct v4l2_device *dev)
+{
+	struct reactor_config config = {.name = "v4l2", .cpu = -1, .idle = REACTOR_INTERRUPT};
+	int err;
+
+	dev->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (dev->epoll_fd < 0) {
+		return -errno;
+	}
+	err = reactor_create(&config, &dev->thread);
+	err = err != 0 ? err : reactor_start(dev->thread);
+	err = err != 0 ? err : reactor_watch(dev->thread, dev->epoll_fd, false);
+	if (err == 0) {
+		dev->poller.ops = &poller_ops;
+		reactor_call(dev->thread, attach, dev);
+	}
+	return err;
+}
+
+static void
+nothing(void *arg)
+{
+	(void)arg; /* what was sent before it has arrived: that is all */
+}
+
+void
+host_thread_stop(struct v4l2_device *dev)
+{
+	if (dev->poller.added) {
+		reactor_call(dev->thread, detach, dev);
+	}
+	reactor_destroy(dev->thread); /* the last jobs run */
+	if (dev->reactor != NULL) {
+		reactor_call(dev->reactor, nothing, NULL);
+	}
+	if (dev->epoll_fd >= 0) {
+		close(dev->epoll_fd);
+	}
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The host's side of a device: a thread that alone talks to the host node, and what it keeps for
+ * each open of it. The thread is a reactor of its own (idle=interrupt), so handing over is one
+ * message each way, and whatever blocks, blocks this device's thread and nobody else.
+ *
+ *   v4l2.c    the device's reactor: ioctls of the guest become jobs
+ *   host.c    the thread: jobs, opens, ioctls, events, readiness
+ *   queue.c   the thread: buffers of the host node, imported or copied
+ *   frames.c  the way of a buffer: device's reactor → thread → node → thread → device's reactor
+ *   node.c    what the node is
+ *
+ * Members belong to the device's reactor (R), to the thread (T), or go with a message (M): whoever
+ * has it owns them.
+ */
+#ifndef VMEDIA_BACKEND_V4L2_HOST_H
+#define VMEDIA_BACKEND_V4L2_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "reactor/reactor.h"
+#include "vmedia/forward.h"
+
+#define HOST_MAX_BUFFERS VIDEO_MAX_FRAME
+#define HOST_NB_JOBS     64   /* as many as the core has commands in flight */
+#define HOST_NB_CTRLS    4    /* EXT_CTRLS under way; the core has no more either */
+#define HOST_ARG_BYTES   2072 /* the largest argument of an ioctl */
+
+enum host_mode {
+	HOST_AUTO,   /* import, else copy */
+	HOST_IMPORT, /* the node works in the guest's buffers: V4L2_MEMORY_USERPTR */
+	HOST_COPY    /* in its own, mapped ones: V4L2_MEMORY_MMAP */
+};
+
+struct v4l2_device {
+	const char *node; /* options */
+	uint32_t fd, buffers;
+	char path[64]; /* of fd */
+	struct vmedia_device *device;
+	struct reactor *reactor; /* the device's */
+	struct reactor *thread;
+	struct poller poller;             /* T */
+	int epoll_fd;                     /* T: the opens */
+	uint32_t device_caps;             /* constant */
+	TAILQ_HEAD(, host) free_hosts;    /* R */
+	SLIST_HEAD(, host_job) free_jobs; /* R */
+	struct host_job *jobs;
+	struct vmedia_ctrls *ctrls[HOST_NB_CTRLS]; /* R: those not in use */
+	uint32_t nb_ctrls;
+};
+
+struct host_buffer {
+	struct reactor_msg msg; /* M: to the thread and back */
+	struct host_queue *queue;
+	struct vmedia_buffer *buffer; /* R */
+	struct vmedia_hold hold;      /* R: while the host may write there */
+	/* M: what QBUF says, then what DQBUF said */
+	struct v4l2_buffer b;
+	struct v4l2_plane planes[VIDEO_MAX_PLANES];
+	void *addrs[VIDEO_MAX_PLANES]; /* the guest's */
+	uint32_t lengths[VIDEO_MAX_PLANES];
+	uint64_t nb_copied;           /* bytes */
+	int status;                   /* 0, or why the node did not take it */
+	bool queued;                  /* T: the node has it */
+	void *maps[VIDEO_MAX_PLANES]; /* T: HOST_COPY */
+	uint32_t map_lengths[VIDEO_MAX_PLANES];
+};
+
+/* T, but for what is marked. */
+struct host_queue {
+	struct host *host;
+	uint32_t type;       /* 0: never used */
+	enum host_mode mode; /* IMPORT or COPY while there are buffers */
+	enum host_mode told; /* AUTO: the log does not know yet */
+	uint32_t nb_buffers, nb_planes;
+	uint32_t nb_queued;
+	bool proved; /* the node took an imported buffer */
+	bool streaming;
+	struct host_buffer buffers[HOST_MAX_BUFFERS];
+};
+
+/* One open of the node. */
+struct host {
+	struct v4l2_device *dev;
+	struct vmedia_session *session; /* R; NULL: closed */
+	int gone;                       /* R: 0, or what every command is answered */
+	int fd;                         /* T; negative: not open */
+	uint32_t nb_subscriptions;      /* T: at least that many */
+	uint32_t watched;               /* T: epoll events */
+	struct host_queue queues[2];    /* capture, output */
+	struct reactor_msg close_msg;   /* M */
+	TAILQ_ENTRY(host) link;         /* R */
+};
+
+struct host_event {
+	struct reactor_msg msg; /* M */
+	struct host *host;
+	struct v4l2_event event;
+	SLIST_ENTRY(host_event) link; /* of its job */
+};
+SLIST_HEAD(host_events, host_event);
+
+/* What the thread does for one command. */
+struct host_job {
+	struct reactor_msg msg;             /* M */
+	void (*run)(struct host_job *job);  /* on the thread; sets status */
+	void (*done)(struct host_job *job); /* on the reactor; completes the request */
+	struct v4l2_device *dev;
+	struct host *host; /* NULL, OPEN: one is to be made */
+	struct vmedia_request *request;
+	unsigned long cmd;
+	int status;
+	struct vmedia_ctrls *ctrls; /* EXT_CTRLS */
+	struct vmedia_buffers made; /* REQBUFS, CREATE_BUFS */
+	struct host_events events;  /* that came up to then, newest first */
+	SLIST_ENTRY(host_job) link;
+	union {
+		uint8_t bytes[HOST_ARG_BYTES];
+		uint32_t type;
+		struct v4l2_requestbuffers requestbuffers;
+		struct v4l2_create_buffers create_buffers;
+		struct v4l2_event_subscription subscription;
+		struct v4l2_ext_controls ext_controls;
+	} arg;
+};
+
+extern struct log_type log_v4l2;
+
+/* ---- host.c; control thread */
+int host_thread_start(struct v4l2_device *dev);
+void host_thread_stop(struct v4l2_device *dev);
+
+/* On the reactor: a job for the thread, ahead of nothing that was handed over before. */
+void host_send(struct host_job *job);
+/* On the reactor: the session is closed. The host goes back to free_hosts when the node is. */
+void host_close(struct host *host);
+
+/* On the thread: run() of jobs. */
+void host_run_open(struct host_job *job);
+void host_run_ioctl(struct host_job *job);
+void host_run_ext_ctrls(struct host_job *job);
+void host_run_subscribe(struct host_job *job);
+int host_ioctl(const struct host *host, unsigned long cmd, void *arg);
+/* What of the node is waited for depends on what streams. */
+void host_watch(struct host *host);
+
+/* ---- queue.c, on the thread */
+void host_run_reqbufs(struct host_job *job);
+void host_run_create_bufs(struct host_job *job);
+void host_run_streamon(struct host_job *job);
+void host_run_streamoff(struct host_job *job);
+/* Instead of importing. Only while the node has no buffer of the queue. */
+int host_queue_fall_back(struct host_queue *q);
+/* The fd is closed: mappings go. */
+void host_queue_forget(struct host_queue *q);
+static inline struct host_queue *
+host_queue_of(struct host *host, uint32_t type)
+{
+	return &host->queues[V4L2_TYPE_IS_OUTPUT(type) ? 1 : 0];
+}
+
+/* ---- frames.c */
+/* On the reactor: to the node, after everything that was handed over before. */
+void host_buffer_send(struct host *host, struct vmedia_buffer *buffer);
+/* On the reactor: the host does not touch the buffers of a queue any more. */
+void host_holds_drop(struct host_queue *q);
+/* On the thread: takes what is ready. */
+void host_frames_take(struct host *host);
+/* On the thread: buffers the node will not give back any more leave with an error. */
+void host_frames_fail(struct host_queue *q, int status);
+
+/* ---- node.c; control thread */
+int host_node_query(struct v4l2_device *dev, struct vmedia_node *node);
+const char *host_path(const struct v4l2_device *dev);
+
+#endif

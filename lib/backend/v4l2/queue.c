@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The buffers of a host node, on the thread. Which of two ways a queue goes is found out when its
+ * buffers are made: the node takes the guest's (USERPTR), or has its own, which are copied.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/v4l2/format.h"
+#include "backend/v4l2/host.h"
+#include "backend/v4l2/sys.h"
+#include "base/util.h"
+#include "protocol/ioctl.h"
+
+static uint32_t
+memory_of(enum host_mode mode)
+{
+	return mode == HOST_IMPORT ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
+}
+
+static const char *
+mode_text(enum host_mode mode)
+{
+	return mode == HOST_IMPORT ? "imported by the node (USERPTR)"
+	                           : "copied, once, from or to the node's (MMAP)";
+}
+
+static void
+tell_mode(struct host_queue *q)
+{
+	if (q->told != q->mode) {
+		q->told = q->mode;
+		log_notice(&log_v4l2, "device %s: %s buffers are %s",
+			vmedia_device_name(q->host->dev->device),
+			V4L2_TYPE_IS_OUTPUT(q->type) ? "output" : "capture", mode_text(q->mode));
+	}
+}
+
+/* ---- mappings ---- */
+
+static void
+unmap_all(struct host_queue *q)
+{
+	for (uint32_t i = 0; i < HOST_MAX_BUFFERS; i++) {
+		struct host_buffer *hb = &q->buffers[i];
+
+		for (uint32_t p = 0; p < VIDEO_MAX_PLANES; p++) {
+			if (hb->maps[p] != NULL) {
+				v4l2_sys.unmap(hb->maps[p], hb->map_lengths[p]);
+				hb->maps[p] = NULL;
+			}
+		}
+	}
+}
+
+static int
+query(struct host_queue *q, uint32_t index, struct v4l2_buffer *b, struct v4l2_plane *planes)
+{
+	memset(b, 0, sizeof(*b));
+	memset(planes, 0, VIDEO_MAX_PLANES * sizeof(planes[0]));
+	b->type = q->type;
+	b->index = index;
+	b->memory = memory_of(q->mode);
+	if (v4l2_type_is_multiplanar(q->type)) {
+		b->m.planes = planes;
+		b->length = VIDEO_MAX_PLANES;
+	}
+	return host_ioctl(q->host, VIDIOC_QUERYBUF, b);
+}
+
+static int
+map_plane(struct host_buffer *hb, uint32_t p, uint32_t offset, uint32_t length)
+{
+	int err = v4l2_sys.map(hb->queue->host->fd, offset, length, &hb->maps[p]);
+
+	if (err != 0) {
+		hb->maps[p] = NULL;
+		return err;
+	}
+	hb->map_lengths[p] = length;
+	return 0;
+}
+
+static int
+map_buffer(struct host_queue *q, uint32_t index)
+{
+	struct v4l2_plane planes[VIDEO_MAX_PLANES];
+	struct v4l2_buffer b;
+	int err = query(q, index, &b, planes);
+
+	if (err != 0) {
+		return err;
+	}
+	if (!v4l2_type_is_multiplanar(q->type)) {
+		return map_plane(&q->buffers[index], 0, b.m.offset, b.length);
+	}
+	for (uint32_t p = 0; p < MIN(b.length, VIDEO_MAX_PLANES) && err == 0; p++) {
+		err = map_plane(&q->buffers[index], p, planes[p].m.mem_offset, planes[p].length);
+	}
+	return err;
+}
+
+static int
+map_from(struct host_queue *q, uint32_t first)
+{
+	int err = 0;
+
+	for (uint32_t i = first; i < q->nb_buffers && q->mode == HOST_COPY && err == 0; i++) {
+		err = map_buffer(q, i);
+	}
+	return err;
+}
+
+/* ---- REQBUFS ---- */
+
+static int
+ask(struct host_queue *q, enum host_mode mode, uint32_t *count)
+{
+	struct v4l2_requestbuffers rb = {
+		.count = *count, .type = q->type, .memory = memory_of(mode)};
+	int err = host_ioctl(q->host, VIDIOC_REQBUFS, &rb);
+
+	if (err == 0) {
+		*count = MIN(rb.count, HOST_MAX_BUFFERS);
+		q->mode = mode;
+	}
+	return err;
+}
+
+/* -EINVAL is a driver's word for a kind of memory that it does not know. */
+static int
+ask_best(struct host_queue *q, uint32_t *count)
+{
+	enum host_mode wanted = q->host->dev->buffers;
+	int err = -EINVAL;
+
+	if (wanted != HOST_COPY) {
+		err = ask(q, HOST_IMPORT, count);
+	}
+	if (err == -EINVAL && wanted != HOST_IMPORT) {
+		err = ask(q, HOST_COPY, count);
+	}
+	return err;
+}
+
+/* As long as the node says for each plane, and never shorter than the format. */
+static int
+sizes(struct host_queue *q, uint32_t index, struct vmedia_buffers *made)
+{
+	bool mplane = v4l2_type_is_multiplanar(q->type);
+	struct v4l2_format f = {.type = q->type};
+	struct v4l2_plane planes[VIDEO_MAX_PLANES];
+	struct v4l2_buffer b;
+	int err = host_ioctl(q->host, VIDIOC_G_FMT, &f);
+
+	err = err != 0 ? err : query(q, index, &b, planes);
+	if (err != 0) {
+		return err;
+	}
+	made->flags = b.flags;
+	made->nb_planes = v4l2_format_planes(&f, made->lengths);
+	if (mplane) {
+		made->nb_planes = MIN(b.length, VIDEO_MAX_PLANES);
+	}
+	for (uint32_t p = 0; p < made->nb_planes; p++) {
+		made->lengths[p] = MAX(made->lengths[p], mplane ? planes[p].length : b.length);
+	}
+	q->nb_planes = made->nb_planes;
+	return made->nb_planes > 0 ? 0 : -EINVAL;
+}
+
+static void
+give_up(struct host_queue *q)
+{
+	uint32_t none = 0;
+
+	unmap_all(q);
+	ask(q, q->mode, &none);
+	q->nb_buffers = 0;
+}
+
+/* The node has `count` buffers now, `first` of them from before. */
+static int
+take_over(struct host_queue *q, uint32_t first, uint32_t count, struct vmedia_buffers *made)
+{
+	int err = sizes(q, first, made);
+
+	q->nb_buffers = count;
+	err = err != 0 ? err : map_from(q, first);
+	made->count = count - first;
+	if (err == 0) {
+		tell_mode(q);
+	}
+	return err;
+}
+
+static void
+forget_queued(struct host_queue *q)
+{
+	q->nb_queued = 0;
+	for (uint32_t i = 0; i < HOST_MAX_BUFFERS; i++) {
+		q->buffers[i].queued = false;
+	}
+}
+
+void
+host_run_reqbufs(struct host_job *job)
+{
+	const struct v4l2_requestbuffers *rb = &job->arg.requestbuffers;
+	struct host_queue *q = host_queue_of(job->host, rb->type);
+	uint32_t count = rb->count;
+	bool choose = count > 0 || q->mode == HOST_AUTO;
+
+	memset(&job->made, 0, sizeof(job->made));
+	q->type = rb->type;
+	job->status = choose ? ask_best(q, &count) : ask(q, q->mode, &count);
+	if (job->status == -EBUSY || job->status == -ENODEV) {
+		return; /* nothing has changed */
+	}
+	unmap_all(q);
+	forget_queued(q);
+	q->nb_buffers = 0;
+	q->proved = false;
+	if (job->status == 0 && count > 0) {
+		job->status = take_over(q, 0, count, &job->made);
+	}
+	if (job->status != 0) {
+		give_up(q);
+	}
+	job->made.status = job->status;
+}
+
+/* ---- CREATE_BUFS ---- */
+
+static int
+create(struct host_queue *q, enum host_mode mode, struct v4l2_create_buffers *create)
+{
+	int err;
+
+	create->memory = memory_of(mode);
+	err = host_ioctl(q->host, VIDIOC_CREATE_BUFS, create);
+	if (err == 0) {
+		q->mode = mode;
+	}
+	return err;
+}
+
+static int
+create_best(struct host_queue *q, struct v4l2_create_buffers *cb)
+{
+	enum host_mode wanted = q->nb_buffers > 0 ? q->mode : q->host->dev->buffers;
+	int err = -EINVAL;
+
+	if (wanted != HOST_COPY) {
+		err = create(q, HOST_IMPORT, cb);
+	}
+	if (err == -EINVAL && wanted != HOST_IMPORT) {
+		err = create(q, HOST_COPY, cb);
+	}
+	return err;
+}
+
+void
+host_run_create_bufs(struct host_job *job)
+{
+	struct v4l2_create_buffers *cb = &job->arg.create_buffers;
+	struct host_queue *q = host_queue_of(job->host, cb->format.type);
+
+	memset(&job->made, 0, sizeof(job->made));
+	q->type = cb->format.type;
+	job->status = create_best(q, cb);
+	if (job->status == 0 && cb->count > 0) {
+		/* Indices are the guest's: none may be missing. */
+		job->status =
+			cb->index == q->nb_buffers && cb->index + cb->count <= HOST_MAX_BUFFERS
+				? take_over(q, cb->index, cb->index + cb->count, &job->made)
+				: -ENOMEM;
+	}
+	job->made.status = job->status;
+}
+
+int
+host_queue_fall_back(struct host_queue *q)
+{
+	uint32_t count = q->nb_buffers, none = 0;
+	int err = -EINVAL;
+
+	if (q->host->dev->buffers == HOST_AUTO && !q->proved && !q->streaming) {
+		err = ask(q, HOST_IMPORT, &none);
+		err = err != 0 ? err : ask(q, HOST_COPY, &count);
+	}
+	if (err == 0 && count < q->nb_buffers) {
+		err = -ENOMEM;
+	}
+	err = err != 0 ? err : map_from(q, 0);
+	if (err == 0) {
+		tell_mode(q);
+	}
+	return err;
+}
+
+/* ---- streaming ---- */
+
+void
+host_run_streamon(struct host_job *job)
+{
+	struct host_queue *q = host_queue_of(job->host, job->arg.type);
+
+	job->status = host_ioctl(job->host, VIDIOC_STREAMON, &job->arg.type);
+	if (job->status == 0) {
+		q->streaming = true;
+		host_watch(job->host);
+	}
+}
+
+void
+host_run_streamoff(struct host_job *job)
+{
+	struct host_queue *q = host_queue_of(job->host, job->arg.type);
+
+	job->status = host_ioctl(job->host, VIDIOC_STREAMOFF, &job->arg.type);
+	if (job->status == 0) {
+		q->streaming = false;
+		forget_queued(q);
+		host_watch(job->host);
+	}
+}
+
+void
+host_queue_forget(struct host_queue *q)
+{
+	unmap_all(q);
+	forget_queued(q);
+	q->type = 0;
+	q->mode = HOST_AUTO;
+	q->told = HOST_AUTO;
+	q->nb_buffers = 0;
+	q->streaming = false;
+	q->proved = false;
+}

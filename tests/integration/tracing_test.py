@@ -104,7 +104,7 @@ class Trace:
 
     def __exit__(self, kind, *_):
         self.process.terminate()
-        self.out, err = self.process.communicate(timeout=60)
+        self.out, err = self.process.communicate(timeout=300)
         self.said += err
         if kind is None:
             claim(self.process.returncode == 0, f'recorded: {self.out.strip()}'

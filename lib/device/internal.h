@@ -88,7 +88,7 @@ struct buffers_job {
 	uint32_t nb_reserved; /* buffers whose ranges are held */
 	uint32_t nb_ready;    /* of these, backed by pages and zeroed */
 	bool more;            /* go on with the next one */
-	uint64_t stop_tsc;    /* no further buffer after this */
+	uint64_t stop_tsc;    /* no further pages after this */
 	uint32_t nb_planes;
 	uint32_t lengths[VIDEO_MAX_PLANES];
 	uint32_t offsets[BUFQ_MAX_BUFFERS][VIDEO_MAX_PLANES];

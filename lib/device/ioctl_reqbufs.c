@@ -235,6 +235,28 @@ reserve(struct buffers_job *job)
 	}
 }
 
+/* Pages of 4 KiB come at 1 GiB a second, and slower beside others: a buffer alone can be large
+ * enough to pass the deadline. The first piece is tried in any case. */
+#define PIECE_BYTES (16u << 20)
+
+static bool
+back_range(const struct buffers_job *job, const struct shm_range *range)
+{
+	struct shm_arena *arena = job->request->device->arena;
+	uint64_t at;
+
+	for (at = 0; at < range->length; at += PIECE_BYTES) {
+		struct shm_range piece = {(uint32_t)(range->offset + at),
+			(uint32_t)MIN(range->length - at, PIECE_BYTES)};
+
+		if ((at > 0 && clock_tsc() >= job->stop_tsc) ||
+			shm_range_commit(arena, &piece) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 back_buffer(struct buffers_job *job, uint32_t i)
 {
@@ -251,7 +273,7 @@ back_buffer(struct buffers_job *job, uint32_t i)
 	for (p = 0; p < job->nb_planes; p++) {
 		struct shm_range range = {job->offsets[i][p], job->lengths[p]};
 
-		if (shm_range_commit(arena, &range) != 0) {
+		if (!back_range(job, &range)) {
 			return false;
 		}
 		pub->planes[p].addr = shm_arena_addr(arena, range.offset);
@@ -362,7 +384,8 @@ wait_done(struct vmedia_job *base)
 
 	if (request_is_alive(job->request)) {
 		reserve(job);
-		if (job->nb_reserved < job->nb_wanted && mapping_ranges_return(base->device)) {
+		if (job->nb_reserved < job->nb_wanted && mapping_ranges_return(base->device) &&
+			clock_tsc() < job->stop_tsc) {
 			vmedia_offload(base->device, base);
 			return;
 		}

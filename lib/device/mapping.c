@@ -59,16 +59,15 @@ range_at(const struct range_returns *returns, uint32_t granule)
 	return (struct shm_range){granule * SHM_GRANULE_BYTES, returns->places[granule].length};
 }
 
+/* One range a turn: punching takes half a second per GiB, and somebody may wait for buffers. */
 static void
 returns_run(struct vmedia_job *job)
 {
 	struct range_returns *returns = container_of(job, struct range_returns, job);
 
-	for (uint32_t at = returns->under_way; at != NO_RANGE; at = returns->places[at].next) {
-		struct shm_range range = range_at(returns, at);
+	struct shm_range range = range_at(returns, returns->under_way);
 
-		shm_range_punch(job->device->arena, &range);
-	}
+	shm_range_punch(job->device->arena, &range);
 }
 
 static void returns_done(struct vmedia_job *job);
@@ -90,13 +89,13 @@ returns_done(struct vmedia_job *job)
 {
 	struct range_returns *returns = container_of(job, struct range_returns, job);
 
-	while (returns->under_way != NO_RANGE) {
-		struct shm_range range = range_at(returns, returns->under_way);
+	struct shm_range range = range_at(returns, returns->under_way);
 
-		returns->under_way = returns->places[returns->under_way].next;
-		shm_range_free(job->device->arena, &range);
-	}
-	if (returns->waiting != NO_RANGE) {
+	returns->under_way = returns->places[returns->under_way].next;
+	shm_range_free(job->device->arena, &range);
+	if (returns->under_way != NO_RANGE) {
+		vmedia_offload(job->device, job);
+	} else if (returns->waiting != NO_RANGE) {
 		returns_start(job->device);
 	}
 }

@@ -563,6 +563,23 @@ Test(ioctl_buffers, a_reqbufs_past_its_deadline_is_eio_and_leaves_nothing)
 	teardown();
 }
 
+/* 1 GiB of small pages takes a second: too few in time is ENOMEM, not EIO after the deadline. */
+Test(ioctl_buffers, a_buffer_too_large_for_the_deadline_is_refused_before_it)
+{
+	struct v4l2_create_buffers create = {.count = 1, .memory = V4L2_MEMORY_MMAP};
+	int ret;
+
+	setup(&(struct h_config){.deadline_ms = 400, .arena_bytes = 1u << 30});
+	create.format.type = CAPTURE;
+	create.format.fmt.pix.sizeimage = 1u << 30;
+	ret = create_bufs(&create);
+	cr_assert(ret == -ENOMEM || ret == 0, "%d", ret);
+	cr_assert_eq(h->device->counters.nb_timed_out, 0);
+	h->device->deadline_tsc = clock_ns_to_tsc(4 * NSEC_PER_SEC);
+	cr_assert_eq(h_reqbufs(h, s, 4), 4);
+	teardown();
+}
+
 /* proves: S-9 */
 Test(ioctl_buffers, a_session_closed_while_its_late_reqbufs_runs_leaves_nothing)
 {

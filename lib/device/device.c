@@ -177,11 +177,13 @@ create_ctrls(struct vmedia_device *device)
 {
 	uint32_t i;
 
-	device->ctrls = calloc(MAX(device->node.nb_ctrls, 1), sizeof(device->ctrls[0]));
+	device->ctrls = calloc(1, ctrls_bytes(device));
+	device->ctrl_payload = malloc(ctrls_bytes(device)); /* the largest of them, and more */
 	device->ctrl_changed = calloc(MAX(device->node.nb_ctrls, 1), sizeof(bool));
 	device->ctrl_memory = calloc(
 		(size_t)(1 + DEVICE_NB_SPARES) * IOCTL_MAX_CTRLS, sizeof(device->ctrl_memory[0]));
-	if (device->ctrls == NULL || device->ctrl_changed == NULL || device->ctrl_memory == NULL) {
+	if (device->ctrls == NULL || device->ctrl_payload == NULL || device->ctrl_changed == NULL ||
+		device->ctrl_memory == NULL) {
 		return -ENOMEM;
 	}
 	ctrls_init(device, device->ctrls);
@@ -385,6 +387,7 @@ free_parts(struct vmedia_device *device)
 	free(device->options);
 	free(device->ctrl_memory);
 	free(device->ctrls);
+	free(device->ctrl_payload);
 	free(device->ctrl_changed);
 	free(device->requests);
 	free(device->priv);

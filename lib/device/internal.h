@@ -16,6 +16,7 @@
  *   session.c      the session table
  *   node.c         refuses, at the start, nodes that no guest could register
  *   pages.c        buffers in the guest's own memory
+ *   ctrl_payload.c texts and arrays of EXT_CTRLS
  *   mapping.c      MMAP, MUNMAP, the window
  *   forward*.c     for backends that forward to another device: vmedia/forward.h
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
@@ -193,9 +194,9 @@ struct session_memory {
 	struct vmedia_session *sessions;
 	struct subscription *subscriptions;
 	char *privs;
-	size_t priv_bytes;        /* of one session */
-	struct ctrl_state *ctrls; /* m2m nodes: node.nb_ctrls of each session */
-	uint32_t nb_used;         /* places taken at least once */
+	size_t priv_bytes; /* of one session */
+	char *ctrls;       /* m2m nodes: ctrls_bytes() of each session */
+	uint32_t nb_used;  /* places taken at least once */
 };
 
 enum {
@@ -251,6 +252,7 @@ struct vmedia_device {
 	struct context context;
 	struct vmedia_node node;
 	struct ctrl_state *ctrls; /* node.nb_ctrls; on m2m nodes sessions have their own */
+	uint8_t *ctrl_payload;    /* room for the largest; of the command at hand */
 	bool *ctrl_changed;       /* by the command at hand; node.nb_ctrls */
 	struct v4l2_ext_control *ctrl_scratch; /* IOCTL_MAX_CTRLS; input of the command at hand */
 	struct v4l2_ext_control *ctrl_memory;  /* of the scratch and all spares */
@@ -427,6 +429,8 @@ vmedia_ioctl_fn core_enuminput, core_g_input, core_s_input, core_enumoutput, cor
 struct context *session_context(struct vmedia_session *session);
 /* Fills the formats of a context with the node's defaults. */
 void context_init(const struct vmedia_device *device, struct context *context);
+/* Bytes of the states of all the node's controls, with their payloads behind them. */
+size_t ctrls_bytes(const struct vmedia_device *device);
 /* Fills `state` with the defaults of the node's controls. */
 void ctrls_init(const struct vmedia_device *device, struct ctrl_state *state);
 /* What a control is now, VOLATILE ones asked; `state` of class controls is empty. */
@@ -437,6 +441,23 @@ device_is_m2m(const struct vmedia_device *device)
 {
 	return (device->node.device_caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) != 0;
 }
+
+/* ---- ctrl_payload.c: what stands behind the pointers of EXT_CTRLS */
+/* Where in the command the payload of a control begins. */
+struct ctrl_mark {
+	struct iov_cursor sg;
+	uint32_t nb_sg;
+};
+struct ctrl_mark ctrl_payload_mark(const struct vmedia_request *request);
+void ctrl_payload_return(struct vmedia_request *request, const struct ctrl_mark *mark);
+/* Passes over the payload of a control that needs none; only its size counts (T-31). */
+int ctrl_payload_skip(struct vmedia_request *request, const struct v4l2_ext_control *ctrl);
+/* The guest's new value into `payload`, checked. -ENOSPC: ctrl->size is then what it has to be. */
+int ctrl_payload_take(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl, uint8_t *payload);
+/* A value to the guest. -ENOSPC: as above. */
+int ctrl_payload_give(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl, const uint8_t *payload);
 
 /* ---- session.c */
 /* 0, negative errno or VMEDIA_DEFER: the backend completes the request. */

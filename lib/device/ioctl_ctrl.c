@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Both control APIs on one set of values. HOT: G_CTRL. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "device/internal.h"
@@ -14,11 +15,30 @@ table_of(const struct vmedia_session *session)
 	return (struct ctrl_table){node->ctrls, node->nb_ctrls};
 }
 
+size_t
+ctrls_bytes(const struct vmedia_device *device)
+{
+	struct ctrl_table table = {device->node.ctrls, device->node.nb_ctrls};
+
+	return (size_t)table.nb * sizeof(struct ctrl_state) +
+	       ctrl_payload_offset(&table, table.nb) + 8;
+}
+
 void
 ctrls_init(const struct vmedia_device *device, struct ctrl_state *state)
 {
-	for (uint32_t i = 0; i < device->node.nb_ctrls; i++) {
-		state[i] = (struct ctrl_state){.value = device->node.ctrls[i].value};
+	struct ctrl_table table = {device->node.ctrls, device->node.nb_ctrls};
+	uint8_t *payloads = (uint8_t *)(state + table.nb);
+
+	for (uint32_t i = 0; i < table.nb; i++) {
+		const struct vmedia_ctrl_desc *desc = &table.descs[i];
+
+		state[i] = (struct ctrl_state){.value = desc->value};
+		if (ctrl_payload_bytes(desc) != 0) {
+			state[i].payload = payloads + ctrl_payload_offset(&table, i);
+			ctrl_payload_default(desc, state[i].payload);
+			state[i].value = 0;
+		}
 	}
 }
 
@@ -139,7 +159,7 @@ vmedia_ctrl_update(struct vmedia_device *device, uint32_t id, int64_t value)
 	struct ctrl_state *state = state_of(device, id, &desc);
 	struct v4l2_event event;
 
-	if (state != NULL && state->value != value) {
+	if (state != NULL && state->payload == NULL && state->value != value) {
 		state->value = value;
 		ctrl_fill_event(desc, state, V4L2_EVENT_CTRL_CH_VALUE, &event);
 		tell_all(device, &event, NULL);
@@ -280,8 +300,7 @@ core_s_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 
 /* ---- Extended controls: error_idx is count while nothing was touched, else the culprit. */
 
-/* The control of entry i; NULL with error_idx set. Payload controls do not exist here, and integer
- * ones need no size (T-31). */
+/* The control of entry i; NULL with error_idx set. */
 static const struct vmedia_ctrl_desc *
 ext_desc(const struct vmedia_session *session, struct v4l2_ext_controls *ext, uint32_t id)
 {
@@ -331,11 +350,42 @@ ext_check_readable(const struct vmedia_session *session, struct v4l2_ext_control
 	return 0;
 }
 
+/* The value of a text or an array; the wire's `which` asks for the default. */
+static int
+give_payload(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl, bool is_default)
+{
+	struct vmedia_session *session = request->session;
+	struct ctrl_table table = table_of(session);
+	const uint8_t *payload = session_context(session)->ctrls[ctrl_index(&table, desc)].payload;
+
+	if (is_default) {
+		ctrl_payload_default(desc, session->device->ctrl_payload);
+		payload = session->device->ctrl_payload;
+	}
+	return ctrl_payload_give(request, desc, ctrl, payload);
+}
+
+static int
+give_number(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl, bool is_default)
+{
+	int64_t value = desc->value;
+	int ret = ctrl_payload_skip(request, ctrl);
+
+	if (ret == 0 && !is_default) {
+		ret = get_value(request->session, desc, &value);
+	}
+	ctrl_value_to(desc, value, ctrl);
+	return ret;
+}
+
 int
 core_g_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	struct v4l2_ext_control *ctrls = request->payload.ctrls;
 	struct v4l2_ext_controls *ext = arg;
+	bool is_default = ext->which == V4L2_CTRL_WHICH_DEF_VAL;
 	uint32_t i;
 	int ret = ext_begin(session, request, ext, true);
 
@@ -345,36 +395,77 @@ core_g_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request,
 	ret = ext_check_readable(session, ext, ctrls);
 	for (i = 0; ret == 0 && i < ext->count; i++) {
 		const struct vmedia_ctrl_desc *desc = ext_desc(session, ext, ctrls[i].id);
-		int64_t value = desc->value;
 
-		if (ext->which != V4L2_CTRL_WHICH_DEF_VAL) {
-			ret = get_value(session, desc, &value);
+		ret = ctrl_payload_bytes(desc) != 0
+		              ? give_payload(request, desc, &ctrls[i], is_default)
+		              : give_number(request, desc, &ctrls[i], is_default);
+		if (ret == -ENOSPC) {
+			ext->error_idx = i;
 		}
-		ctrl_value_to(desc, value, &ctrls[i]);
 	}
 	return ret;
 }
 
+static int
+validate_number(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl)
+{
+	int64_t value = ctrl_value_of(desc, ctrl);
+	int ret = ctrl_payload_skip(request, ctrl);
+
+	if (ret == 0) {
+		ret = ctrl_validate(desc, &value);
+	}
+	if (ret == 0) {
+		ctrl_value_to(desc, value, ctrl);
+	}
+	return ret;
+}
+
+/* Leaves the value in the device's ctrl_payload; the guest sees what became of what it wished. */
+static int
+validate_payload(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl)
+{
+	struct ctrl_mark mark = ctrl_payload_mark(request);
+	uint8_t *payload = request->device->ctrl_payload;
+	int ret = ctrl_payload_take(request, desc, ctrl, payload);
+
+	if (ret == 0) {
+		ctrl_payload_return(request, &mark);
+		ret = ctrl_payload_give(request, desc, ctrl, payload);
+	}
+	return ret;
+}
+
+static int
+validate_entry(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl)
+{
+	int ret = desc != NULL ? may_write(request->session, desc) : -EINVAL;
+
+	if (ret != 0) {
+		return ret;
+	}
+	return ctrl_payload_bytes(desc) != 0 ? validate_payload(request, desc, ctrl)
+	                                     : validate_number(request, desc, ctrl);
+}
+
 /* Validates all and brings the values to their ranges; error_idx at the culprit. */
 static int
-ext_validate(struct vmedia_session *session, struct v4l2_ext_controls *ext,
-	struct v4l2_ext_control *ctrls)
+ext_validate(struct vmedia_request *request, struct v4l2_ext_controls *ext)
 {
+	struct v4l2_ext_control *ctrls = request->payload.ctrls;
 	uint32_t i;
 
 	for (i = 0; i < ext->count; i++) {
-		const struct vmedia_ctrl_desc *desc = ext_desc(session, ext, ctrls[i].id);
-		int64_t value = desc != NULL ? ctrl_value_of(desc, &ctrls[i]) : 0;
-		int ret = desc != NULL ? may_write(session, desc) : -EINVAL;
+		const struct vmedia_ctrl_desc *desc = ext_desc(request->session, ext, ctrls[i].id);
+		int ret = validate_entry(request, desc, &ctrls[i]);
 
-		if (ret == 0) {
-			ret = ctrl_validate(desc, &value);
-		}
 		if (ret != 0) {
 			ext->error_idx = i;
 			return ret;
 		}
-		ctrl_value_to(desc, value, &ctrls[i]);
 	}
 	return 0;
 }
@@ -384,13 +475,53 @@ core_try_ext_ctrls(struct vmedia_session *session, struct vmedia_request *reques
 {
 	int ret = ext_begin(session, request, arg, false);
 
-	return ret == 1 ? ext_validate(session, arg, request->payload.ctrls) : ret;
+	return ret == 1 ? ext_validate(request, arg) : ret;
+}
+
+/* Fetched and checked once more, as the guest may have written to it since. */
+static int
+set_payload(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl)
+{
+	struct vmedia_device *device = request->device;
+	struct ctrl_table table = table_of(request->session);
+	int index = ctrl_index(&table, desc);
+	uint8_t *current = session_context(request->session)->ctrls[index].payload;
+	uint32_t bytes = ctrl_payload_bytes(desc);
+	int ret = validate_payload(request, desc, ctrl);
+
+	if (ret != 0 || memcmp(current, device->ctrl_payload, bytes) == 0) {
+		return ret;
+	}
+	if (device->backend->set_payload != NULL) {
+		ret = device->backend->set_payload(
+			request->session, desc->id, device->ctrl_payload, bytes);
+	}
+	if (ret == 0) {
+		memcpy(current, device->ctrl_payload, bytes);
+		device->ctrl_changed[index] = true;
+	}
+	return ret;
+}
+
+static int
+set_entry(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
+	struct v4l2_ext_control *ctrl)
+{
+	int ret;
+
+	if (ctrl_payload_bytes(desc) != 0) {
+		return set_payload(request, desc, ctrl);
+	}
+	ret = ctrl_payload_skip(request, ctrl);
+	return ret == 0 ? set_value(request->session, desc, ctrl_value_of(desc, ctrl)) : ret;
 }
 
 int
 core_s_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	struct v4l2_ext_control *ctrls = request->payload.ctrls;
+	struct ctrl_mark first = ctrl_payload_mark(request);
 	struct v4l2_ext_controls *ext = arg;
 	uint32_t i;
 	int ret = ext_begin(session, request, ext, false);
@@ -398,15 +529,14 @@ core_s_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request,
 	if (ret != 1) {
 		return ret;
 	}
-	ret = ext_validate(session, ext, ctrls);
+	ret = ext_validate(request, ext);
 	if (ret != 0) {
 		ext->error_idx = ext->count;
 		return ret;
 	}
+	ctrl_payload_return(request, &first);
 	for (i = 0; i < ext->count && ret == 0; i++) {
-		const struct vmedia_ctrl_desc *desc = ext_desc(session, ext, ctrls[i].id);
-
-		ret = set_value(session, desc, ctrl_value_of(desc, &ctrls[i]));
+		ret = set_entry(request, ext_desc(session, ext, ctrls[i].id), &ctrls[i]);
 		if (ret != 0) {
 			ext->error_idx = i;
 		}

@@ -32,8 +32,7 @@ memory_create(struct vmedia_device *device)
 	m->subscriptions =
 		calloc((size_t)nb * device->quota.max_subscriptions, sizeof(m->subscriptions[0]));
 	m->privs = calloc(nb, MAX(m->priv_bytes, 1));
-	m->ctrls = calloc(device_is_m2m(device) ? (size_t)nb * device->node.nb_ctrls + 1 : 1,
-		sizeof(m->ctrls[0]));
+	m->ctrls = calloc(device_is_m2m(device) ? nb : 1, ctrls_bytes(device));
 	return m->sessions != NULL && m->subscriptions != NULL && m->privs != NULL &&
 	                       m->ctrls != NULL
 	               ? 0
@@ -151,9 +150,10 @@ session_init(struct vmedia_device *device, struct vmedia_session *session)
 	if (m2m) {
 		context_init(device, &session->context);
 		session->context.ctrls =
-			&device->session_memory
-				 .ctrls[(size_t)(session - device->session_memory.sessions) *
-					 device->node.nb_ctrls];
+			(struct ctrl_state *)(void *)(device->session_memory.ctrls +
+						      (size_t)(session -
+							       device->session_memory.sessions) *
+							      ctrls_bytes(device));
 		ctrls_init(device, session->context.ctrls);
 	}
 	session->id = next_id(device);

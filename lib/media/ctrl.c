@@ -57,6 +57,12 @@ ctrl_find(const struct ctrl_table *table, uint32_t id)
 	return NULL;
 }
 
+static bool
+is_array(const struct vmedia_ctrl_desc *desc)
+{
+	return desc->type >= V4L2_CTRL_COMPOUND_TYPES;
+}
+
 static void
 keep_nearer(uint32_t after, const struct vmedia_ctrl_desc *candidate,
 	const struct vmedia_ctrl_desc **best)
@@ -76,13 +82,13 @@ ctrl_query(const struct ctrl_table *table, uint32_t id)
 	if ((id & NEXT_FLAGS) == 0) {
 		return ctrl_find(table, id);
 	}
-	if ((id & V4L2_CTRL_FLAG_NEXT_CTRL) == 0) {
-		return NULL;
-	}
 	for (i = 0; i < table->nb; i++) {
-		keep_nearer(after, &table->descs[i], &best);
+		if (id & (is_array(&table->descs[i]) ? V4L2_CTRL_FLAG_NEXT_COMPOUND
+						     : V4L2_CTRL_FLAG_NEXT_CTRL)) {
+			keep_nearer(after, &table->descs[i], &best);
+		}
 	}
-	for (i = 0; i < ARRAY_SIZE(classes); i++) {
+	for (i = 0; i < ARRAY_SIZE(classes) && (id & V4L2_CTRL_FLAG_NEXT_CTRL); i++) {
 		if (class_is_used(table, V4L2_CTRL_ID2WHICH(classes[i].id))) {
 			keep_nearer(after, &classes[i], &best);
 		}
@@ -107,6 +113,11 @@ ctrl_flags(const struct vmedia_ctrl_desc *desc)
 		return desc->flags | V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_WRITE_ONLY;
 	case V4L2_CTRL_TYPE_BUTTON:
 		return desc->flags | V4L2_CTRL_FLAG_WRITE_ONLY | V4L2_CTRL_FLAG_EXECUTE_ON_WRITE;
+	case V4L2_CTRL_TYPE_STRING:
+	case V4L2_CTRL_TYPE_U8:
+	case V4L2_CTRL_TYPE_U16:
+	case V4L2_CTRL_TYPE_U32:
+		return desc->flags | V4L2_CTRL_FLAG_HAS_PAYLOAD;
 	default:
 		return desc->flags & V4L2_CTRL_FLAG_VOLATILE &&
 		                       !(desc->flags & V4L2_CTRL_FLAG_READ_ONLY)
@@ -192,6 +203,120 @@ ctrl_value_to(const struct vmedia_ctrl_desc *desc, int64_t value, struct v4l2_ex
 	}
 }
 
+/* ---- Texts and arrays */
+
+static uint32_t
+elem_bytes(const struct vmedia_ctrl_desc *desc)
+{
+	switch (desc->type) {
+	case V4L2_CTRL_TYPE_U8:
+		return 1;
+	case V4L2_CTRL_TYPE_U16:
+		return 2;
+	case V4L2_CTRL_TYPE_U32:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+uint32_t
+ctrl_payload_bytes(const struct vmedia_ctrl_desc *desc)
+{
+	uint32_t i, bytes = elem_bytes(desc);
+
+	if (desc->type == V4L2_CTRL_TYPE_STRING) {
+		return (uint32_t)desc->maximum + 1;
+	}
+	for (i = 0; bytes != 0 && i < V4L2_CTRL_MAX_DIMS && desc->dims[i] != 0; i++) {
+		bytes *= desc->dims[i];
+	}
+	return bytes;
+}
+
+uint32_t
+ctrl_payload_offset(const struct ctrl_table *table, uint32_t index)
+{
+	uint32_t i, offset = 0;
+
+	for (i = 0; i < index; i++) {
+		offset += (uint32_t)round_up(ctrl_payload_bytes(&table->descs[i]), 8);
+	}
+	return offset;
+}
+
+/* Payloads begin at multiples of 8 in our memory, so that elements can be accessed as such. */
+static uint32_t
+elem_get(uint32_t size, const uint8_t *at)
+{
+	uint32_t value = 0;
+
+	memcpy(&value, at, size); /* little endian, as all of virtio */
+	return value;
+}
+
+void
+ctrl_payload_default(const struct vmedia_ctrl_desc *desc, uint8_t *payload)
+{
+	uint32_t i, size = elem_bytes(desc), bytes = ctrl_payload_bytes(desc);
+
+	if (desc->type == V4L2_CTRL_TYPE_STRING) {
+		memset(payload, 0, bytes);
+		memset(payload, ' ', (size_t)desc->minimum);
+		return;
+	}
+	for (i = 0; i < bytes; i += size) {
+		uint32_t value =
+			desc->elems != NULL ? desc->elems[i / size] : (uint32_t)desc->value;
+
+		memcpy(payload + i, &value, size);
+	}
+}
+
+static int
+validate_text(const struct vmedia_ctrl_desc *desc, char *text, uint32_t nb_bytes)
+{
+	uint32_t room = MIN(nb_bytes, (uint32_t)desc->maximum + 1), length;
+	char last;
+
+	if (room == 0) {
+		return -ERANGE;
+	}
+	last = text[room - 1];
+	text[room - 1] = '\0';
+	length = (uint32_t)strlen(text);
+	if (length == desc->maximum && last != '\0') {
+		return -ERANGE;
+	}
+	memset(text + length, 0, (size_t)desc->maximum + 1 - length);
+	return length >= desc->minimum && (length - desc->minimum) % MAX(desc->step, 1) == 0
+	               ? 0
+	               : -ERANGE;
+}
+
+int
+ctrl_payload_validate(const struct vmedia_ctrl_desc *desc, uint8_t *payload, uint32_t nb_bytes)
+{
+	uint32_t i, size = elem_bytes(desc), bytes = ctrl_payload_bytes(desc);
+
+	if (desc->type == V4L2_CTRL_TYPE_STRING) {
+		return validate_text(desc, (char *)payload, nb_bytes);
+	}
+	for (i = 0; i < bytes; i += size) {
+		uint32_t value = (uint32_t)to_range(desc, elem_get(size, payload + i));
+
+		memcpy(payload + i, &value, size);
+	}
+	return 0;
+}
+
+uint32_t
+ctrl_payload_used(const struct vmedia_ctrl_desc *desc, const uint8_t *payload)
+{
+	return desc->type == V4L2_CTRL_TYPE_STRING ? (uint32_t)strlen((const char *)payload) + 1
+	                                           : ctrl_payload_bytes(desc);
+}
+
 static bool
 is_menu(const struct vmedia_ctrl_desc *desc)
 {
@@ -204,6 +329,24 @@ step_of(const struct vmedia_ctrl_desc *desc)
 	return is_menu(desc) ? 1 : desc->step;
 }
 
+/* A text is one element. */
+static void
+fill_elems(const struct vmedia_ctrl_desc *desc, struct v4l2_query_ext_ctrl *q)
+{
+	uint32_t bytes = ctrl_payload_bytes(desc);
+
+	q->elem_size = is_array(desc)       ? elem_bytes(desc)
+	               : bytes != 0         ? bytes
+	               : ctrl_is_wide(desc) ? sizeof(int64_t)
+	                                    : sizeof(int32_t);
+	q->elems = is_array(desc) ? bytes / q->elem_size : 1;
+	while (is_array(desc) && q->nr_of_dims < V4L2_CTRL_MAX_DIMS &&
+		desc->dims[q->nr_of_dims] != 0) {
+		q->dims[q->nr_of_dims] = desc->dims[q->nr_of_dims];
+		q->nr_of_dims++;
+	}
+}
+
 void
 ctrl_fill_queryctrl(const struct vmedia_ctrl_desc *desc, struct v4l2_queryctrl *q)
 {
@@ -212,7 +355,7 @@ ctrl_fill_queryctrl(const struct vmedia_ctrl_desc *desc, struct v4l2_queryctrl *
 	q->type = desc->type;
 	snprintf((char *)q->name, sizeof(q->name), "%s", desc->name);
 	q->flags = ctrl_flags(desc);
-	if (!ctrl_is_wide(desc)) {
+	if (!ctrl_is_wide(desc) || desc->type == V4L2_CTRL_TYPE_STRING) {
 		q->minimum = (int32_t)desc->minimum;
 		q->maximum = (int32_t)desc->maximum;
 		q->step = (int32_t)step_of(desc);
@@ -232,8 +375,7 @@ ctrl_fill_query_ext(const struct vmedia_ctrl_desc *desc, struct v4l2_query_ext_c
 	q->step = (uint64_t)step_of(desc);
 	q->default_value = desc->value;
 	q->flags = ctrl_flags(desc);
-	q->elem_size = ctrl_is_wide(desc) ? sizeof(int64_t) : sizeof(int32_t);
-	q->elems = 1;
+	fill_elems(desc, q);
 }
 
 int

@@ -20,14 +20,15 @@ struct ctrl_table {
 /* What changes of a control. */
 struct ctrl_state {
 	int64_t value;
-	uint32_t flags; /* beyond the table's: V4L2_CTRL_FLAG_GRABBED */
+	uint32_t flags;   /* beyond the table's: V4L2_CTRL_FLAG_GRABBED */
+	uint8_t *payload; /* of texts and arrays, ctrl_payload_bytes() long; else NULL */
 };
 
 /* The control with exactly this id, class controls included; NULL: none. */
 const struct vmedia_ctrl_desc *ctrl_find(const struct ctrl_table *table, uint32_t id);
 
 /* Like ctrl_find, but `id` may carry V4L2_CTRL_FLAG_NEXT_CTRL and _NEXT_COMPOUND: then the next
- * one by id. There are no compound controls. */
+ * one by id, of the numbers and texts, of the arrays, or of both. */
 const struct vmedia_ctrl_desc *ctrl_query(const struct ctrl_table *table, uint32_t id);
 
 /* Index of a control's value in an array of table->nb values; -EINVAL: a class control. */
@@ -41,11 +42,24 @@ int ctrl_writable(const struct vmedia_ctrl_desc *desc);
  * to 0 or 1, bitmasks lose unknown bits; a menu index out of range is -ERANGE, a hole -EINVAL. */
 int ctrl_validate(const struct vmedia_ctrl_desc *desc, int64_t *value);
 
+/* Bytes behind the pointer of v4l2_ext_control: texts with their NUL, arrays; 0: a number. */
+uint32_t ctrl_payload_bytes(const struct vmedia_ctrl_desc *desc);
+/* The same of all controls before this one, each from a multiple of 8 on. */
+uint32_t ctrl_payload_offset(const struct ctrl_table *table, uint32_t index);
+void ctrl_payload_default(const struct vmedia_ctrl_desc *desc, uint8_t *payload);
+/*
+ * A new value as V4L2 takes it, of which nb_bytes came: texts are ended, elements brought to their
+ * range. -ERANGE: a text that is too long, too short, or not of a length in steps.
+ */
+int ctrl_payload_validate(const struct vmedia_ctrl_desc *desc, uint8_t *payload, uint32_t nb_bytes);
+/* Bytes of a payload that say something: a text up to its NUL, an array as a whole. */
+uint32_t ctrl_payload_used(const struct vmedia_ctrl_desc *desc, const uint8_t *payload);
+
 /* Its values do not fit into 32 bits: not for the old API. */
 static inline bool
 ctrl_is_wide(const struct vmedia_ctrl_desc *desc)
 {
-	return desc->type == V4L2_CTRL_TYPE_INTEGER64;
+	return desc->type == V4L2_CTRL_TYPE_INTEGER64 || ctrl_payload_bytes(desc) != 0;
 }
 /* A value as struct v4l2_ext_control carries it. */
 int64_t ctrl_value_of(const struct vmedia_ctrl_desc *desc, const struct v4l2_ext_control *ext);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "backend/pattern/jpeg.h"
 #include "backend/pattern/render.h"
@@ -15,7 +16,9 @@
 #include "media/pacer.h"
 #include "vmedia/backend.h"
 
-#define NB_FORMATS 14
+#define NB_FORMATS      14
+#define CID_LABEL       (V4L2_CID_USER_BASE | 0xf000)
+#define CID_BAR_COLOURS (V4L2_CID_USER_BASE | 0xf001)
 
 enum {
 	PACE_REAL,
@@ -66,6 +69,8 @@ static const struct vmedia_format_desc formats[NB_FORMATS] = {
 static const char *const patterns[RENDER_NB_PATTERNS] = {
 	"Bars", "Zone Plate", "Gradient", "Noise", "Solid", "Clock"};
 
+static const uint32_t bar_colours[] = RENDER_BAR_COLOURS;
+
 static const struct vmedia_ctrl_desc ctrls[] = {
 	{V4L2_CID_BRIGHTNESS, V4L2_CTRL_TYPE_INTEGER, "Brightness", -128, 127, 1, 0,
 		V4L2_CTRL_FLAG_SLIDER, NULL},
@@ -77,6 +82,9 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 		NULL},
 	{V4L2_CID_TEST_PATTERN, V4L2_CTRL_TYPE_MENU, "Test Pattern", 0, RENDER_NB_PATTERNS - 1, 1,
 		RENDER_BARS, 0, patterns},
+	{CID_LABEL, V4L2_CTRL_TYPE_STRING, "Label", 0, 31, 1, 0, 0, NULL},
+	{CID_BAR_COLOURS, V4L2_CTRL_TYPE_U32, "Bar Colors", 0, 0xffffff, 1, 0xbfbfbf, 0, NULL,
+		.dims = {RENDER_NB_BARS}, .elems = bar_colours},
 };
 
 #define OPTION(name) offsetof(struct pattern, name)
@@ -180,6 +188,19 @@ pattern_set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
 	default:
 		return -EINVAL;
 	}
+}
+
+/* The label is for whoever reads it: nothing to do. */
+static int
+pattern_set_payload(
+	struct vmedia_session *session, uint32_t id, const void *payload, uint32_t nb_bytes)
+{
+	struct pattern *p = vmedia_device_priv(vmedia_session_device(session));
+
+	if (id == CID_BAR_COLOURS) {
+		memcpy(p->look.bars, payload, sizeof(p->look.bars));
+	}
+	return 0;
 }
 
 static void
@@ -378,6 +399,7 @@ static const struct vmedia_backend_ops pattern_ops = {
 	.create = pattern_create,
 	.destroy = pattern_destroy,
 	.set_ctrl = pattern_set_ctrl,
+	.set_payload = pattern_set_payload,
 	.buf_queue = pattern_buf_queue,
 	.start_streaming = pattern_start,
 	.stop_streaming = pattern_stop,

@@ -35,6 +35,13 @@ enum render_pattern {
 	RENDER_NB_PATTERNS
 };
 
+#define RENDER_NB_BARS 8
+/* 75 %: grey, yellow, cyan, green, magenta, red, blue, black */
+#define RENDER_BAR_COLOURS                                                                     \
+	{                                                                                      \
+		0xbfbfbf, 0xbfbf00, 0x00bfbf, 0x00bf00, 0xbf00bf, 0xbf0000, 0x0000bf, 0x000000 \
+	}
+
 /* What controls decide. Box and strip do not follow gain and brightness; the strip never flips. */
 struct render_look {
 	enum render_pattern pattern;
@@ -42,6 +49,7 @@ struct render_look {
 	int32_t brightness; /* added to R, G, B of 0 .. 255 */
 	uint32_t colour;    /* of the solid pattern, 0xRRGGBB */
 	bool hflip, vflip;
+	uint32_t bars[RENDER_NB_BARS]; /* 0xRRGGBB */
 };
 
 /* What the strip of one frame says. */

@@ -6,9 +6,10 @@
 #include "base/compiler.h"
 #include "base/util.h"
 
-#define NB_BARS 8
+#define NB_BARS RENDER_NB_BARS
 
-const struct render_look render_plain = {.pattern = RENDER_BARS, .gain = 100};
+const struct render_look render_plain = {
+	.pattern = RENDER_BARS, .gain = 100, .bars = RENDER_BAR_COLOURS};
 
 /* 75 % bars: Y, U, V by BT.601, limited range, rounded; R, G, B. */
 static const uint8_t bars[NB_BARS][6] = {
@@ -104,6 +105,18 @@ template_put(const struct render_layer *l, uint8_t *row, uint32_t x, uint32_t n,
 	}
 }
 
+/* As it stands in the table, or any other by the same matrix. */
+static struct render_colour
+bar_colour(const struct render_look *look, uint32_t i)
+{
+	uint8_t r = (uint8_t)(look->bars[i] >> 16), g = (uint8_t)(look->bars[i] >> 8);
+	uint8_t b = (uint8_t)look->bars[i];
+	const uint8_t *known = bars[i];
+
+	return r == known[3] && g == known[4] && b == known[5] ? colour(look, known)
+	                                                       : colour_rgb(look, r, g, b);
+}
+
 static void
 put_bars(struct render *r, struct render_layer *l)
 {
@@ -111,7 +124,7 @@ put_bars(struct render *r, struct render_layer *l)
 	uint32_t x, n, i;
 
 	for (x = 0, i = 0; x < r->width; x += n, i++) {
-		struct render_colour c = colour(&r->look, bars[i]);
+		struct render_colour c = bar_colour(&r->look, i);
 
 		n = MIN(bar, r->width - x);
 		template_put(l, l->base, r->look.hflip ? r->width - x - n : x, n, &c);

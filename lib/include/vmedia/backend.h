@@ -103,16 +103,19 @@ struct vmedia_format_desc {
 	uint32_t min_height, max_height, step_height;
 };
 
-/* One control of a number. */
+/* One control: a number, a text or an array of numbers. */
 struct vmedia_ctrl_desc {
 	uint32_t id;   /* V4L2_CID_* */
 	uint32_t type; /* V4L2_CTRL_TYPE_INTEGER, INTEGER64, BOOLEAN, BITMASK (maximum: all bits),
-	                * MENU, INTEGER_MENU, BUTTON */
+	                * MENU, INTEGER_MENU, BUTTON; STRING (minimum .. maximum: its length; empty
+	                * or blanks at first); U8, U16, U32: arrays (minimum .. maximum: of each) */
 	const char *name;
 	int64_t minimum, maximum, step, value;
 	uint32_t flags;          /* V4L2_CTRL_FLAG_*; VOLATILE: get_ctrl is asked each time */
 	const char *const *menu; /* MENU: maximum + 1 names, NULL for a hole */
 	const int64_t *numbers;  /* INTEGER_MENU: maximum + 1 */
+	uint32_t dims[V4L2_CTRL_MAX_DIMS]; /* arrays: elements; 0 ends the list */
+	const uint32_t *elems;             /* arrays: what each is at first; NULL: value */
 };
 
 /* What the node is; filled by create, constant afterwards. The device refuses to start with one
@@ -186,6 +189,9 @@ struct vmedia_backend_ops {
 
 	/* Optional: a control gets a new, checked value, on m2m nodes that of the session. */
 	int (*set_ctrl)(struct vmedia_session *session, uint32_t id, int64_t value);
+	/* The same for texts (NUL within nb_bytes) and arrays. */
+	int (*set_payload)(struct vmedia_session *session, uint32_t id, const void *payload,
+		uint32_t nb_bytes);
 	/* For VOLATILE controls: the value now. */
 	int (*get_ctrl)(struct vmedia_session *session, uint32_t id, int64_t *value);
 

@@ -136,6 +136,34 @@ Test(pattern_ctrl, a_change_while_streaming_is_on_the_next_frame_and_heard_exact
 	teardown();
 }
 
+/* The first bar is at the left end; the control carries its eight colours by pointer. */
+Test(pattern_ctrl, other_colours_of_the_bars_are_on_the_next_frame)
+{
+	struct {
+		struct v4l2_ext_controls head;
+		struct v4l2_ext_control ctrl;
+		struct virtio_media_sg_entry sg;
+	} __attribute__((packed)) e = {.head = {.count = 1},
+		.ctrl = {.id = V4L2_CID_USER_BASE | 0xf001, .size = sizeof(uint32_t[8])}};
+	const size_t out = sizeof(e.head) + sizeof(e.ctrl);
+	uint32_t *colours;
+
+	setup();
+	cr_assert_eq(set(V4L2_CID_TEST_PATTERN, RENDER_BARS), 0);
+	colours = fake_guest_alloc(h->guest, 0, sizeof(uint32_t[8]));
+	e.sg = (struct virtio_media_sg_entry){
+		.start = fake_guest_gpa(h->guest, colours), .len = sizeof(uint32_t[8])};
+	cr_assert_eq(h_ioctl(h, s, NR(G_EXT_CTRLS), &e, sizeof(e), out), 0);
+	cr_assert_eq(colours[0], 0xbfbfbf);
+	cr_assert_eq(colours[7], 0);
+	colours[7] = 0x123456;
+	cr_assert_eq(h_ioctl(h, s, NR(S_EXT_CTRLS), &e, sizeof(e), out), 0);
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	cr_assert_eq(hear().frames, 1);
+	cr_assert_eq(colour_of_frame(), 0x123456);
+	teardown();
+}
+
 Test(pattern_ctrl, what_does_not_change_is_not_told)
 {
 	struct heard heard;

@@ -45,6 +45,8 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 	{H_CTRL_NOW, V4L2_CTRL_TYPE_INTEGER, "Now", 0, 1000, 1, 0,
 		V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_VOLATILE, NULL},
 	{H_CTRL_BITS, V4L2_CTRL_TYPE_BITMASK, "Bits", 0, 7, 0, 4, 0, NULL},
+	{H_CTRL_TEXT, V4L2_CTRL_TYPE_STRING, "Text", 2, 8, 2, 0, 0, NULL},
+	{H_CTRL_ARRAY, V4L2_CTRL_TYPE_U16, "Array", 10, 1000, 1, 70, 0, NULL, .dims = {2, 3}},
 };
 
 static bool next_is_m2m, next_is_endless, next_has_more_ctrls;
@@ -107,6 +109,19 @@ set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
 	b->set_id = id;
 	b->set_value = value;
 	b->nb_set++;
+	return 0;
+}
+
+static int
+set_payload(struct vmedia_session *session, uint32_t id, const void *payload, uint32_t nb_bytes)
+{
+	struct h_backend *b = backend_of(session);
+
+	must(nb_bytes <= sizeof(b->set_payload));
+	memcpy(b->set_payload, payload, nb_bytes);
+	b->set_id = id;
+	b->set_session = session;
+	b->nb_set_payload++;
 	return 0;
 }
 
@@ -188,6 +203,7 @@ const struct vmedia_backend_ops h_backend_ops = {
 	.close = close_session,
 	.ioctl = {[_IOC_NR(VIDIOC_S_STD)] = defer, [_IOC_NR(VIDIOC_G_EXT_CTRLS)] = g_ext_ctrls},
 	.set_ctrl = set_ctrl,
+	.set_payload = set_payload,
 	.get_ctrl = get_ctrl,
 	.buf_queue = buf_queue,
 	.start_streaming = start_streaming,

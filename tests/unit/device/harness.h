@@ -19,6 +19,8 @@
 #define H_CTRL_WIDE  V4L2_CID_PIXEL_RATE /* INTEGER64 */
 #define H_CTRL_NOW   V4L2_CID_EXPOSURE   /* READ_ONLY, VOLATILE: h_backend.now */
 #define H_CTRL_BITS  V4L2_CID_3A_LOCK
+#define H_CTRL_TEXT  (V4L2_CID_USER_BASE | 0xf000) /* STRING, 2, 4, 6 or 8 characters */
+#define H_CTRL_ARRAY (V4L2_CID_USER_BASE | 0xf001) /* U16, 2 x 3, each 10 .. 1000 */
 #define H_EVENT_SIZE 608
 #define H_MAX_REPLY  32768
 
@@ -65,6 +67,8 @@ struct h_backend {
 	int64_t set_value; /* by the last of nb_set set_ctrl */
 	uint32_t set_id, nb_set;
 	struct vmedia_session *set_session;
+	uint8_t set_payload[16]; /* by the last of nb_set_payload */
+	uint32_t nb_set_payload;
 	uint32_t nb_opened, nb_closed, nb_started, nb_stopped;
 };
 

@@ -139,21 +139,27 @@ event_subscription_drop(struct subscription *subscription)
 }
 
 void
+vmedia_session_event_queue(struct vmedia_session *session, const struct v4l2_event *event)
+{
+	uint32_t i, left = session->nb_subscriptions;
+
+	for (i = 0; left > 0; i++) {
+		struct subscription *s = &session->subscriptions[i];
+
+		left -= s->used;
+		if (s->used && s->type == event->type && s->id == event->id) {
+			event_subscription_raise(s, event);
+		}
+	}
+}
+
+void
 vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event)
 {
 	struct vmedia_session *session;
-	uint32_t i, left;
 
 	TAILQ_FOREACH (session, &device->sessions, link) {
-		left = session->nb_subscriptions;
-		for (i = 0; left > 0; i++) {
-			struct subscription *s = &session->subscriptions[i];
-
-			left -= s->used;
-			if (s->used && s->type == event->type && s->id == event->id) {
-				event_subscription_raise(s, event);
-			}
-		}
+		vmedia_session_event_queue(session, event);
 	}
 }
 

@@ -4,6 +4,7 @@
  * context of its own. The pixels are touched by the offload thread alone, one picture of a device
  * at a time; sessions that have a picture ready take turns. transform.md is the manual.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "backend/transform/convert.h"
@@ -15,8 +16,17 @@ struct transform_queue {
 	uint32_t sequence; /* of the next buffer */
 };
 
+/* V4L2_DEC_CMD_STOP: what was queued until then is converted, the last picture says so. */
+enum drain {
+	DRAIN_NONE,
+	DRAIN_UNDER_WAY,
+	DRAIN_DONE /* nothing is converted until V4L2_DEC_CMD_START or STREAMOFF */
+};
+
 struct transform_session {
 	struct transform_queue output, capture;
+	enum drain drain;
+	uint32_t nb_to_drain;                /* pictures */
 	struct convert_flips flips;          /* controls */
 	TAILQ_ENTRY(transform_session) link; /* while both stream; who comes next is the first */
 };
@@ -81,6 +91,7 @@ transform_create(struct vmedia_device *device, struct vmedia_node *node)
 	node->nb_formats = ARRAY_SIZE(formats) - (t->planar ? 0 : NB_MULTI_ONLY);
 	node->ctrls = ctrls;
 	node->nb_ctrls = ARRAY_SIZE(ctrls);
+	node->events = 1u << V4L2_EVENT_EOS;
 	node->mmap_only = true;
 	node->selection_step = 2;
 	node->default_fourcc = V4L2_PIX_FMT_NV12;
@@ -172,6 +183,72 @@ transform_stop(struct vmedia_session *session, uint32_t type)
 	}
 	TAILQ_INIT(&q->buffers);
 	q->streaming = false;
+	s->drain = DRAIN_NONE;
+}
+
+/* ---- the end of a stream ---- */
+
+static bool
+is_streaming(const struct transform_session *s)
+{
+	return s->output.streaming && s->capture.streaming;
+}
+
+static uint32_t
+nb_waiting(const struct transform *t, const struct transform_session *s)
+{
+	const struct vmedia_buffer *buffer;
+	uint32_t nb = t->session == s;
+
+	TAILQ_FOREACH (buffer, &s->output.buffers, link) {
+		nb++;
+	}
+	return nb;
+}
+
+static int
+try_decoder_cmd(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	struct v4l2_decoder_cmd *cmd = arg;
+
+	if (cmd->cmd != V4L2_DEC_CMD_START && cmd->cmd != V4L2_DEC_CMD_STOP) {
+		return -EINVAL;
+	}
+	*cmd = (struct v4l2_decoder_cmd){.cmd = cmd->cmd};
+	return 0;
+}
+
+static int
+decoder_cmd(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	struct transform *t = vmedia_device_priv(vmedia_session_device(session));
+	struct transform_session *s = vmedia_session_priv(session);
+	const struct v4l2_decoder_cmd *cmd = arg;
+	int ret = try_decoder_cmd(session, request, arg);
+
+	if (ret != 0) {
+		return ret;
+	}
+	if (cmd->cmd == V4L2_DEC_CMD_START) {
+		s->drain = DRAIN_NONE;
+	} else if (is_streaming(s) && s->drain == DRAIN_NONE) {
+		s->drain = DRAIN_UNDER_WAY;
+		s->nb_to_drain = nb_waiting(t, s);
+	}
+	return 0;
+}
+
+/* Gives the last buffer back; whoever listens hears of the end after it. */
+static void
+drain_end(struct transform_session *s, struct vmedia_buffer *last)
+{
+	static const struct v4l2_event eos = {.type = V4L2_EVENT_EOS};
+	struct vmedia_session *session = last->session;
+
+	s->drain = DRAIN_DONE;
+	last->flags |= V4L2_BUF_FLAG_LAST;
+	vmedia_buffer_done(last);
+	vmedia_session_event_queue(session, &eos);
 }
 
 /* ---- pictures ---- */
@@ -219,9 +296,13 @@ finish(struct transform *t)
 	if (t->status != 0) {
 		target->flags |= V4L2_BUF_FLAG_ERROR;
 	}
-	t->session = NULL;
 	vmedia_buffer_done(source);
-	vmedia_buffer_done(target);
+	if (t->session->drain == DRAIN_UNDER_WAY && --t->session->nb_to_drain == 0) {
+		drain_end(t->session, target);
+	} else {
+		vmedia_buffer_done(target);
+	}
+	t->session = NULL;
 }
 
 static void begin_next(struct vmedia_device *device);
@@ -238,12 +319,36 @@ done(struct vmedia_job *job)
 	begin_next(job->device);
 }
 
+/* A stream that ends without a picture ends with an empty buffer. */
+static void
+end_without_picture(struct transform_session *s)
+{
+	struct vmedia_buffer *last = take(&s->capture);
+	uint32_t i;
+
+	last->sequence = s->capture.sequence++;
+	last->field = V4L2_FIELD_NONE;
+	last->flags = 0;
+	for (i = 0; i < last->nb_planes; i++) {
+		last->planes[i].bytesused = 0;
+	}
+	drain_end(s, last);
+}
+
 static struct transform_session *
 next_session(struct transform *t)
 {
 	struct transform_session *s;
 
 	TAILQ_FOREACH (s, &t->sessions, link) {
+		if (s->drain == DRAIN_UNDER_WAY && s->nb_to_drain == 0 &&
+			!TAILQ_EMPTY(&s->capture.buffers)) {
+			end_without_picture(s);
+		}
+		if (s->drain == DRAIN_DONE ||
+			(s->drain == DRAIN_UNDER_WAY && s->nb_to_drain == 0)) {
+			continue;
+		}
 		if (!TAILQ_EMPTY(&s->output.buffers) && !TAILQ_EMPTY(&s->capture.buffers)) {
 			TAILQ_REMOVE(&t->sessions, s, link);
 			TAILQ_INSERT_TAIL(&t->sessions, s, link);
@@ -291,6 +396,8 @@ static const struct vmedia_backend_ops transform_ops = {
 	.create = transform_create,
 	.destroy = transform_destroy,
 	.open = transform_open,
+	.ioctl = {[_IOC_NR(VIDIOC_DECODER_CMD)] = decoder_cmd,
+		[_IOC_NR(VIDIOC_TRY_DECODER_CMD)] = try_decoder_cmd},
 	.set_ctrl = transform_set_ctrl,
 	.buf_queue = transform_buf_queue,
 	.start_streaming = transform_start,

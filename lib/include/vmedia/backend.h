@@ -248,6 +248,8 @@ void vmedia_ctrl_update(struct vmedia_device *device, uint32_t id, int64_t value
 void vmedia_ctrl_grab(struct vmedia_device *device, uint32_t id, bool grabbed);
 /* A V4L2 event for the sessions that subscribed to its (type, id). Copied. */
 void vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event);
+/* The same for one session, if it subscribed: of m2m nodes. */
+void vmedia_session_event_queue(struct vmedia_session *session, const struct v4l2_event *event);
 /* The backend wants its work() called in slices within the pass budget; once per frame. */
 void vmedia_work_queue(struct vmedia_device *device);
 void vmedia_work_cancel(struct vmedia_device *device);

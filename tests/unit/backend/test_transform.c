@@ -284,3 +284,114 @@ Test(transform, many_sessions_take_turns)
 	}
 	teardown();
 }
+
+static int
+decoder_cmd(uint32_t s, uint32_t nr, uint32_t what)
+{
+	struct v4l2_decoder_cmd cmd = {.cmd = what, .flags = V4L2_DEC_CMD_STOP_TO_BLACK};
+	int ret = h_ioctl(h, s, nr, &cmd, sizeof(cmd), sizeof(cmd));
+
+	cr_assert(ret != 0 || cmd.flags == 0, "a flag that does nothing is taken back");
+	return ret;
+}
+
+/* The capture buffer comes after the output buffer of its picture; whether it is the last. */
+static bool
+picture_comes(uint32_t nb_bytes)
+{
+	struct v4l2_buffer b;
+
+	dqbuf(&b);
+	if (b.type == OUTPUT) {
+		dqbuf(&b);
+	}
+	cr_assert_eq(b.type, CAPTURE);
+	cr_assert_eq(b.bytesused, nb_bytes);
+	return (b.flags & V4L2_BUF_FLAG_LAST) != 0;
+}
+
+static void
+eos_comes(uint32_t s)
+{
+	struct virtio_media_event_event event;
+	uint8_t bytes[H_EVENT_SIZE];
+
+	h_settle(h);
+	cr_assert_gt(h_event(h, bytes), 0);
+	memcpy(&event, bytes, sizeof(event));
+	cr_assert_eq(event.hdr.event, VIRTIO_MEDIA_EVT_EVENT);
+	cr_assert_eq(event.hdr.session_id, s);
+	cr_assert_eq(event.event.type, V4L2_EVENT_EOS);
+	h_post_events(h, 1, H_EVENT_SIZE);
+}
+
+static uint32_t
+open_grey(uint32_t nb_buffers)
+{
+	uint32_t s = h_open(h);
+
+	set_format(s, OUTPUT, V4L2_PIX_FMT_GREY, 16, 16);
+	set_format(s, CAPTURE, V4L2_PIX_FMT_GREY, 16, 16);
+	start(s, OUTPUT, nb_buffers);
+	start(s, CAPTURE, nb_buffers);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_EOS, 0, 0), 0);
+	return s;
+}
+
+/* proves: R-72 */
+Test(transform, a_stop_lets_what_is_queued_come_and_marks_the_last)
+{
+	uint32_t s, other;
+
+	setup("16", "16");
+	s = open_grey(4);
+	other = open_grey(1);
+	for (uint32_t i = 0; i < 3; i++) {
+		qbuf(s, OUTPUT, i, 0);
+	}
+	cr_assert_eq(decoder_cmd(s, NR(TRY_DECODER_CMD), V4L2_DEC_CMD_STOP), 0);
+	cr_assert_eq(decoder_cmd(s, NR(DECODER_CMD), V4L2_DEC_CMD_STOP), 0);
+	qbuf(s, OUTPUT, 3, 0); /* after the stop */
+	for (uint32_t i = 0; i < 4; i++) {
+		qbuf(s, CAPTURE, i, 0);
+	}
+	cr_assert_not(picture_comes(256));
+	cr_assert_not(picture_comes(256));
+	cr_assert(picture_comes(256));
+	eos_comes(s);
+	cr_assert(nothing_comes());
+	/* Others do not wait. */
+	qbuf(other, OUTPUT, 0, 0);
+	qbuf(other, CAPTURE, 0, 0);
+	cr_assert_not(picture_comes(256));
+	cr_assert_eq(decoder_cmd(s, NR(DECODER_CMD), V4L2_DEC_CMD_START), 0);
+	cr_assert_not(picture_comes(256));
+	h_close(h, s);
+	h_close(h, other);
+	teardown();
+}
+
+/* proves: R-72 */
+Test(transform, a_stop_without_pictures_ends_with_an_empty_buffer)
+{
+	uint32_t s;
+
+	setup("16", "16");
+	s = open_grey(2);
+	cr_assert_eq(decoder_cmd(s, NR(DECODER_CMD), V4L2_DEC_CMD_STOP), 0);
+	cr_assert(nothing_comes());
+	qbuf(s, CAPTURE, 0, 0);
+	cr_assert(picture_comes(0));
+	eos_comes(s);
+	cr_assert_eq(decoder_cmd(s, NR(DECODER_CMD), V4L2_DEC_CMD_STOP), 0);
+	qbuf(s, CAPTURE, 1, 0);
+	cr_assert(nothing_comes());
+	/* STREAMOFF begins anew. */
+	cr_assert_eq(stop(s, OUTPUT), 0);
+	start(s, OUTPUT, 2);
+	qbuf(s, OUTPUT, 0, 0);
+	cr_assert_not(picture_comes(256));
+	cr_assert_eq(decoder_cmd(s, NR(DECODER_CMD), V4L2_DEC_CMD_PAUSE), -EINVAL);
+	h_close(h, s);
+	teardown();
+}

@@ -52,6 +52,15 @@ client_is_internal(int fd)
 	return fd >= 0 && fd < NB_OWN && atomic_load_explicit(&is_own[fd], memory_order_relaxed);
 }
 
+uint64_t
+client_next_internal(uint64_t first, uint64_t last)
+{
+	while (first <= last && first < NB_OWN && !client_is_internal((int)first)) {
+		first++;
+	}
+	return first <= last && first < NB_OWN ? first : last + 1;
+}
+
 int
 client_raise_fd(int fd)
 {

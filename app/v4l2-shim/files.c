@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The libc functions that take an fd. */
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -182,41 +183,52 @@ munmap(void *addr, size_t len)
 	return map_destroy(addr, len, &ret) ? ret : NEXT(munmap)(addr, len);
 }
 
-/* libv4l2 makes its calls this way. */
-EXPORT long
-syscall(long number, ...)
+EXPORT void *
+mremap(void *addr, size_t len, size_t new_len, int flags, ...)
 {
-	long a[6];
+	int refused = map_check_size(addr, len, new_len);
+	void *where, *ret;
 	va_list ap;
 
-	va_start(ap, number);
-	for (int i = 0; i < 6; i++) {
-		a[i] = va_arg(ap, long);
-	}
+	va_start(ap, flags);
+	where = va_arg(ap, void *);
 	va_end(ap);
-	switch (number) {
-	case SYS_openat:
-		return openat((int)a[0], (const char *)a[1], (int)a[2], (mode_t)a[3]);
-#ifdef SYS_open
-	case SYS_open:
-		return open((const char *)a[0], (int)a[1], (mode_t)a[2]);
-#endif
-	case SYS_close:
-		return close((int)a[0]);
-	case SYS_ioctl:
-		return ioctl((int)a[0], (unsigned long)a[1], (void *)a[2]);
-	case SYS_read:
-		return read((int)a[0], (void *)a[1], (size_t)a[2]);
-	case SYS_write:
-		return write((int)a[0], (const void *)a[1], (size_t)a[2]);
-	case SYS_dup:
-		return dup((int)a[0]);
-	case SYS_mmap:
-		return (long)mmap(
-			(void *)a[0], (size_t)a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
-	case SYS_munmap:
-		return munmap((void *)a[0], (size_t)a[1]);
-	default:
-		return NEXT(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (refused != 0) {
+		errno = -refused;
+		return MAP_FAILED;
 	}
+	ret = NEXT(mremap)(addr, len, new_len, flags, where);
+	if (ret != MAP_FAILED) {
+		map_moved(addr, len, ret, new_len);
+	}
+	return ret;
+}
+
+/* Around the connections that the program does not know of. */
+EXPORT int
+close_range(unsigned int first, unsigned int last, int flags)
+{
+	uint64_t from = first;
+	int ret = 0;
+
+	if (first > last || (flags & CLOSE_RANGE_CLOEXEC) != 0) {
+		return NEXT(close_range)(first, last, flags);
+	}
+	handle_clear_range(first, last);
+	while (ret == 0 && from <= last) {
+		uint64_t stop = client_next_internal(from, last);
+
+		if (stop > from) {
+			ret = NEXT(close_range)(
+				(unsigned int)from, (unsigned int)(stop - 1), flags);
+		}
+		from = stop + 1;
+	}
+	return ret;
+}
+
+EXPORT void
+closefrom(int low)
+{
+	close_range(low > 0 ? (unsigned int)low : 0, UINT_MAX, 0);
 }

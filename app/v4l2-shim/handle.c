@@ -92,6 +92,22 @@ handle_clear(int fd)
 	}
 }
 
+void
+handle_clear_range(unsigned int first, unsigned int last)
+{
+	int top = atomic_load(&highest);
+
+	for (unsigned int fd = first; top >= 0 && fd <= (unsigned int)top && fd <= last; fd++) {
+		handle_clear((int)fd);
+	}
+}
+
+bool
+handle_any(void)
+{
+	return atomic_load_explicit(&highest, memory_order_relaxed) >= 0;
+}
+
 static bool
 adopt(int fd, struct handle *handle)
 {

@@ -45,6 +45,51 @@ give_back(uint32_t device, uint64_t map)
 	client_call(device, &request, &reply, NULL, 0);
 }
 
+int
+map_check_size(const void *addr, size_t len, size_t new_len)
+{
+	const uint8_t *at = addr;
+	const struct area *area;
+	int ret = 0;
+
+	if (atomic_load(&nb_areas) == 0 || new_len <= len) {
+		return 0;
+	}
+	pthread_mutex_lock(&lock);
+	for (area = areas; area != NULL; area = area->next) {
+		if (at < area->start + area->len && at + len > area->start) {
+			ret = -EFAULT;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+/* Part of a buffer that went elsewhere stays with it: unmapped there, it is the kernel's alone. */
+void
+map_moved(const void *addr, size_t len, void *new_addr, size_t new_len)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct area *area;
+
+	if (atomic_load(&nb_areas) == 0) {
+		return;
+	}
+	pthread_mutex_lock(&lock);
+	for (area = areas; area != NULL; area = area->next) {
+		if (area->start != addr || area->len != round_up(len, page)) {
+			continue;
+		}
+		if (area->mapped_len == area->len) {
+			area->start = area->mapped = new_addr;
+			area->len = area->mapped_len = round_up(new_len, page);
+		} else if (new_addr == addr) { /* the kernel kept the whole huge pages */
+			area->len = round_up(new_len, page);
+		}
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 static void
 remember(const struct area *area)
 {

@@ -11,7 +11,8 @@
 #include "base/util.h"
 #include "v4l2-shim/shim.h"
 
-#define FEW 64
+#define FEW  64
+#define MOST 65536 /* fds of one poll that are looked into */
 
 int __poll_chk(struct pollfd *fds, nfds_t nb, int timeout, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t nb, const struct timespec *timeout, const sigset_t *mask,
@@ -30,59 +31,78 @@ count_urgent(const struct pollfd *fds, nfds_t nb)
 	return urgent;
 }
 
-/* all: the program's, then one for each that is urgent. */
-static void
-spread(const struct pollfd *fds, nfds_t nb, struct pollfd *all)
+/* A copy of the program's array with room for as many more; NULL: nothing of ours is asked for, or
+ * the pointer is bad, which the kernel says. Where it is not `few` it is freed by the caller. */
+static struct pollfd *
+fetch(const struct pollfd *fds, nfds_t nb, struct pollfd few[FEW])
 {
-	struct pollfd *extra = all + nb;
-	struct handle handle;
+	struct pollfd *all = few;
 
-	memcpy(all, fds, nb * sizeof(*fds));
-	for (nfds_t i = 0; i < nb; i++) {
-		if ((fds[i].events & POLLPRI) != 0 && handle_get(fds[i].fd, &handle)) {
-			all[i].events &= ~POLLPRI;
-			*extra++ = (struct pollfd){.fd = handle.pri_fd, .events = POLLPRI};
-		}
+	if (!handle_any() || nb == 0 || nb > MOST) {
+		return NULL;
 	}
+	if (2 * nb > FEW) {
+		all = calloc(2 * nb, sizeof(*all));
+	}
+	if (all == NULL || user_read(all, fds, nb * sizeof(*fds)) != 0 ||
+		count_urgent(all, nb) == 0) {
+		if (all != few) {
+			free(all);
+		}
+		return NULL;
+	}
+	return all;
 }
 
-static int
-gather(struct pollfd *fds, nfds_t nb, const struct pollfd *all)
+/* Behind the program's one for each that is urgent, which itself asks for everything but that.
+ * Returns how many these are. */
+static nfds_t
+spread(struct pollfd *all, nfds_t nb)
 {
-	const struct pollfd *extra = all + nb;
+	struct handle handle;
+	nfds_t extra = nb;
+
+	for (nfds_t i = 0; i < nb; i++) {
+		if ((all[i].events & POLLPRI) != 0 && handle_get(all[i].fd, &handle)) {
+			all[i].events &= ~POLLPRI;
+			all[extra++] = (struct pollfd){.fd = handle.pri_fd, .events = POLLPRI};
+		}
+	}
+	return extra - nb;
+}
+
+/* The extra ones stand in the order of those they belong to. */
+static int
+gather(struct pollfd *fds, nfds_t nb, struct pollfd *all, nfds_t nb_urgent)
+{
 	struct handle handle;
 	int ready = 0;
 
-	for (nfds_t i = 0; i < nb; i++) {
-		fds[i].revents = all[i].revents;
-		if ((fds[i].events & POLLPRI) != 0 && handle_get(fds[i].fd, &handle)) {
-			fds[i].revents |= extra++->revents & POLLPRI;
+	for (nfds_t i = 0, extra = nb; i < nb; i++) {
+		all[i].events = fds[i].events;
+		if ((all[i].events & POLLPRI) != 0 && extra < nb + nb_urgent &&
+			handle_get(all[i].fd, &handle)) {
+			all[i].revents |= all[extra++].revents & POLLPRI;
 		}
-		ready += fds[i].revents != 0;
+		ready += all[i].revents != 0;
 	}
-	return ready;
+	return user_write(fds, all, nb * sizeof(*fds)) == 0 ? ready : fail(-EFAULT);
 }
 
 EXPORT int
 ppoll(struct pollfd *fds, nfds_t nb, const struct timespec *timeout, const sigset_t *mask)
 {
-	nfds_t urgent = count_urgent(fds, nb);
-	struct pollfd few[FEW], *all = few;
+	struct pollfd few[FEW], *all = fetch(fds, nb, few);
+	nfds_t nb_urgent;
 	int ret;
 
-	if (urgent == 0) {
+	if (all == NULL) {
 		return NEXT(ppoll)(fds, nb, timeout, mask);
 	}
-	if (nb + urgent > FEW) {
-		all = calloc(nb + urgent, sizeof(*all));
-		if (all == NULL) {
-			return fail(-ENOMEM);
-		}
-	}
-	spread(fds, nb, all);
-	ret = NEXT(ppoll)(all, nb + urgent, timeout, mask);
+	nb_urgent = spread(all, nb);
+	ret = NEXT(ppoll)(all, nb + nb_urgent, timeout, mask);
 	if (ret >= 0) {
-		ret = gather(fds, nb, all);
+		ret = gather(fds, nb, all, nb_urgent);
 	}
 	if (all != few) {
 		free(all);
@@ -95,7 +115,7 @@ poll(struct pollfd *fds, nfds_t nb, int timeout)
 {
 	struct timespec ts = {timeout / 1000, timeout % 1000 * 1000000L};
 
-	if (count_urgent(fds, nb) == 0) {
+	if (!handle_any()) {
 		return NEXT(poll)(fds, nb, timeout);
 	}
 	return ppoll(fds, nb, timeout >= 0 ? &ts : NULL, NULL);
@@ -135,6 +155,13 @@ swap_urgent(const fd_set *from, fd_set *to, int nb, bool back)
 	return top;
 }
 
+/* What the kernel reads and writes of a set: whole words. */
+static size_t
+set_bytes(int nb)
+{
+	return round_up((size_t)nb, 8 * sizeof(long)) / 8;
+}
+
 static int
 count_set(const fd_set *set, int nb)
 {
@@ -153,38 +180,42 @@ pselect(int nb, fd_set *in, fd_set *out, fd_set *urgent, const struct timespec *
 	fd_set asked, swapped;
 	int top, ret;
 
-	if (urgent == NULL) {
-		return NEXT(pselect)(nb, in, out, NULL, timeout, mask);
+	if (!handle_any() || nb <= 0 || nb > FD_SETSIZE ||
+		user_read(&asked, urgent, set_bytes(nb)) != 0) {
+		return NEXT(pselect)(nb, in, out, urgent, timeout, mask);
 	}
-	asked = *urgent;
 	top = swap_urgent(&asked, &swapped, nb, false);
 	ret = NEXT(pselect)(top, in, out, &swapped, timeout, mask);
 	if (ret > 0) {
 		fd_set found;
 
 		swap_urgent(&swapped, &found, nb, true);
-		for (int fd = 0; fd < nb && fd < FD_SETSIZE; fd++) {
-			if (!FD_ISSET(fd, &asked) || !FD_ISSET(fd, &found)) {
-				FD_CLR(fd, urgent);
+		for (int fd = 0; fd < nb; fd++) {
+			if (!FD_ISSET(fd, &found)) {
+				FD_CLR(fd, &asked);
 			}
 		}
-		ret = count_set(in, nb) + count_set(out, nb) + count_set(urgent, nb);
+		ret = count_set(in, nb) + count_set(out, nb) + count_set(&asked, nb);
 	} else if (ret == 0) {
-		FD_ZERO(urgent);
+		FD_ZERO(&asked);
 	}
-	return ret;
+	return ret >= 0 && user_write(urgent, &asked, set_bytes(nb)) != 0 ? fail(-EFAULT) : ret;
 }
 
 EXPORT int
 select(int nb, fd_set *in, fd_set *out, fd_set *urgent, struct timeval *timeout)
 {
+	struct timeval left;
 	struct timespec ts;
 
-	if (urgent == NULL || timeout == NULL) {
-		return urgent == NULL ? NEXT(select)(nb, in, out, NULL, timeout)
-		                      : pselect(nb, in, out, urgent, NULL, NULL);
+	if (urgent == NULL || !handle_any() ||
+		(timeout != NULL && user_read(&left, timeout, sizeof(left)) != 0)) {
+		return NEXT(select)(nb, in, out, urgent, timeout);
 	}
-	ts = (struct timespec){timeout->tv_sec, timeout->tv_usec * 1000L};
+	if (timeout == NULL) {
+		return pselect(nb, in, out, urgent, NULL, NULL);
+	}
+	ts = (struct timespec){left.tv_sec, left.tv_usec * 1000L};
 	return pselect(nb, in, out, urgent, &ts, NULL);
 }
 
@@ -195,23 +226,21 @@ epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 	struct handle handle;
 	struct epoll_event first, second;
 	int saved = errno;
-	int ret;
 
-	if (!handle_get(fd, &handle) || handle.pri_fd < 0) {
+	if (!handle_get(fd, &handle) || handle.pri_fd < 0 ||
+		(op != EPOLL_CTL_DEL && user_read(&first, event, sizeof(first)) != 0)) {
 		return NEXT(epoll_ctl)(epoll, op, fd, event);
 	}
 	NEXT(epoll_ctl)(epoll, EPOLL_CTL_DEL, handle.pri_fd, NULL);
-	if (op != EPOLL_CTL_DEL && event != NULL && (event->events & EPOLLPRI) != 0) {
-		second = *event;
+	if (op != EPOLL_CTL_DEL && (first.events & EPOLLPRI) != 0) {
+		second = first;
 		second.events &= EPOLLPRI | EPOLLET | EPOLLONESHOT;
 		NEXT(epoll_ctl)(epoll, EPOLL_CTL_ADD, handle.pri_fd, &second);
 	}
 	errno = saved;
-	if (event == NULL) {
+	if (op == EPOLL_CTL_DEL) {
 		return NEXT(epoll_ctl)(epoll, op, fd, NULL);
 	}
-	first = *event;
 	first.events &= ~(uint32_t)EPOLLPRI;
-	ret = NEXT(epoll_ctl)(epoll, op, fd, &first);
-	return ret;
+	return NEXT(epoll_ctl)(epoll, op, fd, &first);
 }

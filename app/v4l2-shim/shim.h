@@ -54,6 +54,10 @@ void handle_set(int fd, const struct handle *handle);
 /* fd is about to be closed or replaced. */
 void handle_clear(int fd);
 void handle_copy(int from, int to);
+/* Every fd of a range is about to be closed. */
+void handle_clear_range(unsigned int first, unsigned int last);
+/* False: this process never had one. */
+bool handle_any(void);
 
 /* client.c: the connections to the brokers. */
 struct connection {
@@ -76,6 +80,8 @@ int client_call(unsigned int device, const struct shim_request *request, struct 
 int client_keep_fd(int fd);
 void client_drop_fd(int fd);
 bool client_is_internal(int fd);
+/* The first internal one of a range; last + 1: none. */
+uint64_t client_next_internal(uint64_t first, uint64_t last);
 /* Out of the way of programs that count on low numbers. */
 int client_raise_fd(int fd);
 
@@ -123,5 +129,9 @@ void *map_create(
 	const struct handle *handle, void *addr, size_t len, int prot, int flags, off_t offset);
 /* False: not ours, *ret is untouched. */
 bool map_destroy(void *addr, size_t len, int *ret);
+/* Before mremap: 0, or -EFAULT: a buffer does not grow. */
+int map_check_size(const void *addr, size_t len, size_t new_len);
+/* After it. */
+void map_moved(const void *addr, size_t len, void *new_addr, size_t new_len);
 
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The frame that lib/backend/pattern/pattern.md defines, built from that text alone, and the strip in
 a frame that came: so a picture is checked to the byte without any of the code that drew it."""
+import math
 import struct
 
 CELL, WORDS = 8, 7
@@ -83,6 +84,38 @@ def render(fourcc, width, height, words):
         if fourcc == 'NV12' and y % 2 == 0:
             planes[1] += bytes(c for x in range(0, width, 2) for c in row[x][1:])
     return bytes(planes[0] + planes[1])
+
+
+RGB = ((191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0),
+       (0, 0, 191), (0, 0, 0))
+
+
+def full_range():
+    """What limited range says, as JPEG has it: from R, G, B."""
+    colours = {WHITE: (255, 128, 128), BLACK: (0, 128, 128)}
+    for limited, (r, g, b) in zip(zip(Y, U, V), RGB):
+        colours[limited] = (.299 * r + .587 * g + .114 * b, 128 - .1687 * r - .3313 * g + .5 * b,
+                            128 + .5 * r - .4187 * g - .0813 * b)
+    return colours
+
+
+def jpeg_psnr(width, height, frame):
+    """How near a decoded frame (4:2:0, full range, three planes) is to the definition, in dB; None
+    without a strip."""
+    luma, colours = width * height, full_range()
+    words = read_strip('GREY', frame, width)
+    if words is None:
+        return None
+    error = 0.
+    for y in range(height):
+        row = [colours[pixel] for pixel in pixels_of_row(width, height, y, words)]
+        error += sum((p[0] - got) ** 2 for p, got in zip(row, frame[y * width:]))
+        if y % 2 == 0:
+            for plane in (0, 1):
+                at = luma + plane * luma // 4 + y // 2 * (width // 2)
+                error += sum((p[1 + plane] - got) ** 2
+                             for p, got in zip(row[::2], frame[at:at + width // 2]))
+    return 10 * math.log10(255 ** 2 * luma * 1.5 / error) if error else math.inf
 
 
 def check_frames(fourcc, width, height, data):

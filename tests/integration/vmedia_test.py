@@ -100,7 +100,7 @@ class Vmediad:
                                         env={**os.environ, **(self.env or {})},
                                         preexec_fn=child_setup(self.cpus))
         self.pid = self.process.pid
-        end = time.monotonic() + 20
+        end = time.monotonic() + 90  # on an emulated processor it takes long
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > end:
                 self.process.kill()

@@ -26,6 +26,10 @@ MEDIA_SOURCES = (f'{MEDIA}/v4l2-core/v4l2-mem2mem.c', f'{MEDIA}/test-drivers/vim
                  f'{MEDIA}/test-drivers/vicodec', f'{MEDIA}/test-drivers/vimc')
 MEDIA_KBUILD = 'obj-m := v4l2-mem2mem.o vim2m.o vicodec/ vimc/\n'
 MEDIA_CONFIG = ('CONFIG_VIDEO_VIM2M=m', 'CONFIG_VIDEO_VICODEC=m', 'CONFIG_VIDEO_VIMC=m')
+# What can be recorded of the kernel. Not all of lttng-modules' probes fit each of Debian's kernels:
+# of 2.13.9 that of timers does not fit 6.1.192.
+LTTNG_PROBES = ('probe-sched', 'probe-irq', 'probe-signal', 'probe-statedump', 'kprobes',
+                'kretprobes', 'uprobes')
 # A change of what is made makes it anew: raise it.
 RECIPE = '1'
 
@@ -73,7 +77,10 @@ class Kernel:
         return self.tree / 'bin/busybox'
 
     def depmod(self):
-        run(self.busybox, 'depmod', '-b', self.tree, self.release)
+        """With kmod's, where it is there: libkmod reads the index that only that one writes."""
+        kmod = self.tree / 'bin/kmod'
+        program = kmod if kmod.exists() else self.busybox
+        run('depmod', '-b', self.tree, self.release, executable=program)
 
     # ---- packages -------------------------------------------------------------------------------
 
@@ -125,6 +132,17 @@ class Kernel:
         self.extract('v4l2loopback-dkms')
         self.build(next((self.tree / 'usr/src').glob('v4l2loopback-*')))
 
+    def make_lttng(self):
+        """LTTng's kernel tracer, whose session daemon loads it through libkmod."""
+        self.extract('lttng-modules-dkms', 'kmod')
+        source = next((self.tree / 'usr/src').glob('lttng-modules-*'))
+        probes = source / 'src/probes/Kbuild'
+        head = [line for line in probes.read_text(encoding='utf-8').splitlines()
+                if line.startswith(('TOP_LTTNG_MODULES_DIR', 'include ', 'ccflags-y'))]
+        wanted = [f'obj-m += lttng-{name}.o' for name in LTTNG_PROBES]
+        probes.write_text('\n'.join([*head, *wanted, '']), encoding='utf-8')
+        self.build(source, 'CONFIG_LTTNG=m')
+
     def build(self, source, *variables):
         """The modules of a folder, into the kernel's folder of modules."""
         say(f'building the modules of {source.name}')
@@ -137,7 +155,7 @@ class Kernel:
         self.depmod()
 
     def need(self, part):
-        """Sees to it that a part is there: base, media."""
+        """Sees to it that a part is there: base, media, lttng."""
         stamp = self.root / f'made-{part}'
         with contextlib.suppress(OSError):
             if stamp.read_text(encoding='utf-8') == RECIPE:

@@ -44,6 +44,7 @@ struct v4l2_device {
 	struct reactor *thread;
 	struct poller poller;             /* T */
 	int epoll_fd;                     /* T: the opens */
+	enum host_mode told[2];           /* T: capture, output: what the log knows */
 	uint32_t device_caps;             /* constant */
 	TAILQ_HEAD(, host) free_hosts;    /* R */
 	SLIST_HEAD(, host_job) free_jobs; /* R */
@@ -74,7 +75,6 @@ struct host_queue {
 	struct host *host;
 	uint32_t type;       /* 0: never used */
 	enum host_mode mode; /* IMPORT or COPY while there are buffers */
-	enum host_mode told; /* AUTO: the log does not know yet */
 	uint32_t nb_buffers, nb_planes;
 	uint32_t nb_queued;
 	bool proved; /* the node took an imported buffer */

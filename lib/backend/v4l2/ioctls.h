@@ -65,10 +65,10 @@
 	X(QUERYMENU, forward, NONE, 0) \
 	X(G_CTRL, forward, NONE, 0) \
 	X(S_CTRL, forward, NONE, 0) \
-	X(REQBUFS, reqbufs, TYPE, offsetof(struct v4l2_requestbuffers, type)) \
-	X(CREATE_BUFS, create_bufs, TYPE, offsetof(struct v4l2_create_buffers, format.type)) \
-	X(STREAMON, streamon, TYPE, 0) \
-	X(STREAMOFF, streamoff, TYPE, 0) \
+	X(REQBUFS, reqbufs, NONE, 0) \
+	X(CREATE_BUFS, create_bufs, NONE, 0) \
+	X(STREAMON, streamon, NONE, 0) \
+	X(STREAMOFF, streamoff, NONE, 0) \
 	X(SUBSCRIBE_EVENT, subscribe, NONE, 0) \
 	X(UNSUBSCRIBE_EVENT, unsubscribe, NONE, 0) \
 	X(QUERYBUF, vmedia_ioctl_core, NONE, 0) \

@@ -25,14 +25,18 @@ mode_text(enum host_mode mode)
 	                           : "copied, once, from or to the node's (MMAP)";
 }
 
+/* Once a direction, and when it changes. */
 static void
 tell_mode(struct host_queue *q)
 {
-	if (q->told != q->mode) {
-		q->told = q->mode;
+	struct v4l2_device *dev = q->host->dev;
+	bool output = V4L2_TYPE_IS_OUTPUT(q->type);
+
+	if (dev->told[output] != q->mode) {
+		dev->told[output] = q->mode;
 		log_notice(&log_v4l2, "device %s: %s buffers are %s",
-			vmedia_device_name(q->host->dev->device),
-			V4L2_TYPE_IS_OUTPUT(q->type) ? "output" : "capture", mode_text(q->mode));
+			vmedia_device_name(dev->device), output ? "output" : "capture",
+			mode_text(q->mode));
 	}
 }
 
@@ -333,7 +337,6 @@ host_queue_forget(struct host_queue *q)
 	forget_queued(q);
 	q->type = 0;
 	q->mode = HOST_AUTO;
-	q->told = HOST_AUTO;
 	q->nb_buffers = 0;
 	q->streaming = false;
 	q->proved = false;

@@ -39,8 +39,8 @@ static const struct vmedia_option options[] = {
 /* What of the argument has to be looked at. */
 enum rule {
 	RULE_NONE,
-	RULE_TYPE,   /* a buffer type: one of the node's */
-	RULE_NO_READ /* the same, and no buffers of read() or write() in the answer */
+	RULE_TYPE,   /* a buffer type: none of overlays, which the guest cannot have */
+	RULE_NO_READ /* no buffers of read() or write() in the answer */
 };
 
 struct row {
@@ -67,15 +67,17 @@ type_is_ours(const struct v4l2_device *dev, uint32_t type)
 }
 
 static int
-check(const struct v4l2_device *dev, const struct row *row, const void *arg)
+check(const struct row *row, const void *arg)
 {
 	uint32_t type;
 
-	if (row->rule == RULE_NONE) {
+	if (row->rule != RULE_TYPE) {
 		return 0;
 	}
 	memcpy(&type, (const char *)arg + row->at, sizeof(type));
-	return type_is_ours(dev, type) ? 0 : -EINVAL;
+	return type == V4L2_BUF_TYPE_VIDEO_OVERLAY || type == V4L2_BUF_TYPE_VIDEO_OUTPUT_OVERLAY
+	               ? -EINVAL
+	               : 0;
 }
 
 static struct host_job *
@@ -102,7 +104,7 @@ hand_over(struct vmedia_session *session, struct vmedia_request *request, void *
 	const struct row *row = &rows[vmedia_request_ioctl(request)];
 	struct host *host = host_of(session);
 	struct host_job *job;
-	int err = check(dev, row, arg);
+	int err = check(row, arg);
 
 	if (err != 0 || host == NULL || host->gone != 0) {
 		return host == NULL ? -ENODEV : err != 0 ? err : host->gone;

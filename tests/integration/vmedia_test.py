@@ -78,6 +78,21 @@ def child_setup(cpus):
 
 # ---- vmediad ------------------------------------------------------------------------------------
 
+def telemetry_path(pid):
+    """DPDK's telemetry socket, in EAL's runtime directory for the prefix vmediad-PID."""
+    base = '/var/run' if os.getuid() == 0 else os.environ.get('XDG_RUNTIME_DIR', '/tmp')
+    return f'{base}/dpdk/vmediad-{pid}/dpdk_telemetry.v2'
+
+
+def telemetry(pid, command, parameter=None):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.settimeout(10)
+        s.connect(telemetry_path(pid))
+        s.recv(4096)
+        s.send((command if parameter is None else f'{command},{parameter}').encode())
+        return json.loads(s.recv(65536))[command]
+
+
 class Vmediad:
     """vmediad with devices such as {'cam0': 'backend=pattern,fps=30'}, as a context manager.
 
@@ -144,18 +159,8 @@ class Vmediad:
             self.process.wait()
             return 'killed: it did not end within 20 s'
 
-    # DPDK's telemetry socket, in EAL's runtime directory for the prefix vmediad-PID.
-    def telemetry_path(self):
-        base = '/var/run' if os.getuid() == 0 else os.environ.get('XDG_RUNTIME_DIR', '/tmp')
-        return f'{base}/dpdk/vmediad-{self.pid}/dpdk_telemetry.v2'
-
     def telemetry(self, command, parameter=None):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-            s.settimeout(10)
-            s.connect(self.telemetry_path())
-            s.recv(4096)
-            s.send((command if parameter is None else f'{command},{parameter}').encode())
-            return json.loads(s.recv(65536))[command]
+        return telemetry(self.pid, command, parameter)
 
     def device(self, name):
         return self.telemetry('/vmedia/device', name)

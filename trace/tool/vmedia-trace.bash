@@ -8,6 +8,7 @@ _vmedia_trace_options() {
     top) echo "--output --format --by" ;;
     timeline) echo "--output --width" ;;
     check) echo "--allow-lost --allow-empty" ;;
+    dpdk) echo "--output" ;;
     esac
     echo "--help"
 }
@@ -34,7 +35,7 @@ _vmedia_trace() {
     done
     if [[ -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W \
-            "record report top timeline check status --help --version" -- "$word")
+            "record report top timeline check dpdk status --help --version" -- "$word")
     elif values=$(_vmedia_trace_values "$before"); then
         mapfile -t COMPREPLY < <(compgen -W "$values" -- "$word")
     elif [[ $word == -* ]]; then

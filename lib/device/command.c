@@ -323,7 +323,6 @@ vmedia_request_complete(struct vmedia_request *request, int status)
 	if (opening && status != 0) {
 		open_undo(session);
 	}
-	device_quiesce_check(device);
 }
 
 /* ---- commands ---- */

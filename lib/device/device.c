@@ -196,14 +196,6 @@ create_ctrls(struct vmedia_device *device)
 	return 0;
 }
 
-static bool
-work_run(struct work *work, uint64_t until_tsc)
-{
-	struct vmedia_device *device = container_of(work, struct vmedia_device, work);
-
-	return device->backend->work(device, until_tsc);
-}
-
 static void
 device_init(struct vmedia_device *device, const struct device_config *config)
 {
@@ -221,7 +213,7 @@ device_init(struct vmedia_device *device, const struct device_config *config)
 	device->stamp_done = config->stamp_done;
 	device->next_deadline_tsc = REACTOR_NO_DEADLINE;
 	device->poller.ops = &device_poller_ops;
-	device->work.run = work_run;
+	offload_init(device);
 	device->running = true;
 	device->arena_guard = -1;
 	device->kickfds[DEVICE_COMMANDQ] = -1;
@@ -343,7 +335,7 @@ detach(void *arg)
 	request_drop_all(device);
 	session_close_all(device);
 	mapping_reset(device);
-	reactor_work_cancel(device->reactor, &device->work);
+	vmedia_work_cancel(device);
 	reactor_poller_del(device->reactor, &device->poller);
 }
 

@@ -117,9 +117,10 @@ poll_quiesced(struct vmedia_device *device, uint64_t now_tsc)
 	if (!TAILQ_EMPTY(&device->draining)) {
 		event_drain_check(device);
 	}
-	if (device->quiescing && now_tsc >= device->next_deadline_tsc) {
+	if (now_tsc >= device->next_deadline_tsc) {
 		request_expire(device, now_tsc);
 	}
+	device_quiesce_check(device);
 	return 1;
 }
 

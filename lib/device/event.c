@@ -432,5 +432,4 @@ event_drain_check(struct vmedia_device *device)
 			request_answer(request, 0);
 		}
 	}
-	device_quiesce_check(device);
 }

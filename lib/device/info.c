@@ -98,18 +98,6 @@ vmedia_device_index(const struct vmedia_device *device)
 	return device->index;
 }
 
-void
-vmedia_work_queue(struct vmedia_device *device)
-{
-	reactor_work_queue(device->reactor, &device->work);
-}
-
-void
-vmedia_work_cancel(struct vmedia_device *device)
-{
-	reactor_work_cancel(device->reactor, &device->work);
-}
-
 static uint64_t *
 missed_counter(struct vmedia_device *device, enum vmedia_missed cause)
 {

@@ -20,7 +20,7 @@
  *   mapping.c      MMAP, MUNMAP, the window
  *   forward*.c     for backends that forward to another device: vmedia/forward.h
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
- *   offload.c      vmedia_offload on top of the reactor's
+ *   offload.c      work and jobs of backends, on top of the reactor's
  *   registry.c     the list of backends, options
  *   trace.c        what tracers hear; the state dump
  */
@@ -274,7 +274,10 @@ struct vmedia_device {
 	int window_status; /* FAILED: why */
 	struct buffers_reaper reaper;
 	struct work work;
-	uint32_t nb_offloaded; /* jobs under way */
+	bool quiet;            /* quiesced, not resumed yet: the guest's memory may move */
+	bool work_held;        /* work came up meanwhile */
+	uint32_t nb_offloaded; /* jobs under way, held ones too */
+	struct reactor_msg *held, **held_end; /* jobs that came back meanwhile, in order */
 	void (*quiesced)(void *arg);
 	void *quiesced_arg;
 	enum transport_quiesce quiesce_why;
@@ -518,6 +521,11 @@ bool event_drained(const struct vmedia_session *session);
 int event_drain_wait(struct vmedia_request *request);
 /* Answers draining requests whose events have been taken. */
 void event_drain_check(struct vmedia_device *device);
+
+/* ---- offload.c */
+void offload_init(struct vmedia_device *device);
+/* Not quiet any more: what work and jobs held back is done now. */
+void offload_resume(struct vmedia_device *device);
 
 /* ---- registry.c */
 /* Defaults and the given options into the backend's private memory. -EINVAL: told in the log. */

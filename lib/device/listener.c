@@ -13,6 +13,7 @@ LOG_TYPE_USE(device);
 
 /* ---- listener: quiesce and resume ---- */
 
+/* From poll() and messages alone: jobs and work, which may be at a buffer, have returned. */
 void
 device_quiesce_check(struct vmedia_device *device)
 {
@@ -25,6 +26,7 @@ device_quiesce_check(struct vmedia_device *device)
 	device_notify(device);
 	device->quiescing = false;
 	device->stopping = false;
+	device->quiet = true;
 	device->quiesced(device->quiesced_arg);
 }
 
@@ -63,6 +65,7 @@ resume_on_reactor(void *arg)
 
 	device->running = true;
 	device->backend_due_tsc = 0;
+	offload_resume(device);
 	device_poller_ops.disarm(&device->poller); /* it could not while quiesced */
 	if (device_may_answer(device)) {
 		mapping_run_waiting(device);
@@ -239,7 +242,7 @@ reset(void *arg)
 	request_drop_all(device);
 	session_close_all(device);
 	mapping_reset(device);
-	reactor_work_cancel(device->reactor, &device->work);
+	vmedia_work_cancel(device);
 	device->owner[DEVICE_CAPTURE] = NULL;
 	device->owner[DEVICE_OUTPUT] = NULL;
 	device->nb_event_slots = 0;

@@ -249,7 +249,6 @@ mapping_window_ready(struct vmedia_device *device, int status)
 	}
 	if (device_may_answer(device)) {
 		mapping_run_waiting(device);
-		device_quiesce_check(device);
 	}
 	if (status == -ETIMEDOUT) {
 		device->window = WINDOW_NONE; /* late is not never: the next MMAP asks again */

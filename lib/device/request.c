@@ -51,7 +51,6 @@ request_expire(struct vmedia_device *device, uint64_t now_tsc)
 		next = MIN(next, first_deadline(&device->window_waiting));
 	}
 	device->next_deadline_tsc = next;
-	device_quiesce_check(device);
 }
 
 static void

@@ -206,7 +206,7 @@ struct vmedia_backend_ops {
 	 */
 	uint64_t (*poll)(struct vmedia_device *device, uint64_t now_tsc);
 	/* Long work in slices, asked for by vmedia_work_queue(): stop at until_tsc. True: finished.
-	 */
+	 * Planes may have moved, or be nowhere, since the last slice; vmedia_plane_write knows. */
 	bool (*work)(struct vmedia_device *device, uint64_t until_tsc);
 };
 
@@ -269,7 +269,8 @@ void vmedia_frame_missed(
 uint64_t vmedia_missed(const struct vmedia_device *device, enum vmedia_missed cause);
 
 /* Work that may block: run() on the offload thread, then done() on the reactor. The memory is the
- * backend's until done(). */
+ * backend's until done(). The guest's memory, which planes may lie in, is for done() alone: that
+ * waits while the memory changes, run() does not. */
 struct vmedia_job {
 	void (*run)(struct vmedia_job *job);
 	void (*done)(struct vmedia_job *job);

@@ -103,6 +103,9 @@ show_device(const char *cmd, const char *params, struct rte_tel_data *data)
 	compat_tel_add_u64(data, "nb_connections", status.nb_connections);
 	compat_tel_add_u64(data, "nb_bad_messages", status.nb_bad_messages);
 	compat_tel_add_u64(data, "nb_map_refused", status.nb_map_refused);
+#define X(name, help) compat_tel_add_u64(data, "frontend_" #name, status.refused.name);
+	TRANSPORT_REFUSALS(X)
+#undef X
 	add_counters(data, device);
 	add_hist(data, "command", device_command_hist(device));
 	add_hist(data, "frame", device_frame_hist(device));

@@ -137,7 +137,7 @@ take_reply(struct vhost_user *vu, const struct message *msg)
 		return;
 	}
 	if (!ok) {
-		atomic_fetch_add(&vu->nb_map_refused, 1);
+		refusal_count(vu, REFUSED_map_refused);
 	}
 	answer(vu, ch->mapped ? 0 : -EIO);
 }
@@ -157,6 +157,9 @@ channel_ready(struct watch *watch, uint32_t events)
 		message_reader_reset(&ch->reader);
 		take_reply(vu, &reply);
 	} else if (ret != 0) {
+		if (ret == -EPROTO) {
+			refusal_count(vu, REFUSED_bad_reply);
+		}
 		log_info(&log_transport, "%s: back-end channel closed", vu->name);
 		channel_close(vu);
 	}
@@ -265,6 +268,7 @@ channel_expire(struct vhost_user *vu)
 	}
 	if (ch->window == WINDOW_SENT) {
 		ch->nb_stale++;
+		refusal_count(vu, REFUSED_map_unanswered);
 	}
 	answer(vu, -ETIMEDOUT);
 }

@@ -170,11 +170,17 @@ outer_ready(struct watch *watch, uint32_t events)
 	ret = message_read(&vu->reader, watch->fd);
 	if (ret == 1) {
 		handle_message(vu);
-	} else if (ret == 0) {
-		gateway_rearm(watch, EPOLLIN);
-	} else {
-		conn_close(vu, ret == -ECONNRESET ? "closed by the front-end" : strerror(-ret));
+		return;
 	}
+	if (ret == 0) {
+		gateway_rearm(watch, EPOLLIN);
+		return;
+	}
+	if (ret == -EPROTO) {
+		vu->request = vu->reader.msg.header.request;
+		refuse(vu, REFUSED_bad_header, ret);
+	}
+	conn_close(vu, ret == -ECONNRESET ? "closed by the front-end" : strerror(-ret));
 }
 
 /* The library's answer to what was forwarded. */
@@ -206,9 +212,12 @@ inner_ready(struct watch *watch, uint32_t events)
 	}
 	if (ret == 1 && vu->state == CONN_FORWARD) {
 		inner_reply(vu);
-	} else {
-		conn_close(vu, "given up by librte_vhost");
+		return;
 	}
+	if (vu->state == CONN_FORWARD) {
+		refuse(vu, REFUSED_library, -EIO);
+	}
+	conn_close(vu, "given up by librte_vhost");
 }
 
 /* Brings the device up to date with what the last message changed, then answers it. */
@@ -233,7 +242,7 @@ settle(struct vhost_user *vu)
 			vu->memory_changed = false;
 		}
 		if (rings_start(vu) != 0 && ret == 0 && dispatch_wants_start(vu)) {
-			ret = -EINVAL;
+			ret = refuse(vu, REFUSED_bad_ring, -EINVAL);
 		}
 	}
 	resume(vu);

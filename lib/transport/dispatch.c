@@ -53,7 +53,7 @@ set_protocol_features(struct vhost_user *vu)
 	log_info(&log_transport, "%s: front-end %s, protocol features 0x%llx of 0x%llx, %s",
 		vu->name, frontend_name(vu), (unsigned long long)acked, (unsigned long long)offered,
 		shmem[frontend_shmem(vu)]);
-	return acked == vu->protocol_features ? 0 : -EINVAL;
+	return acked == vu->protocol_features ? 0 : refuse(vu, REFUSED_bad_features, -EINVAL);
 }
 
 static int
@@ -92,7 +92,7 @@ get_config(struct vhost_user *vu)
 static int
 set_config(struct vhost_user *vu)
 {
-	return -EPERM; /* the config space is read-only for the driver */
+	return refuse(vu, REFUSED_read_only, -EPERM);
 }
 
 static int
@@ -153,7 +153,9 @@ check_features(struct vhost_user *vu)
 {
 	uint64_t offered = TRANSPORT_FEATURES | (1ULL << MSG_VIRTIO_F_PROTOCOL_FEATURES);
 
-	return (vu->reader.msg.payload.u64 & ~offered) == 0 ? DISPATCH_FORWARD : -EINVAL;
+	return (vu->reader.msg.payload.u64 & ~offered) == 0
+	               ? DISPATCH_FORWARD
+	               : refuse(vu, REFUSED_bad_features, -EINVAL);
 }
 
 /* 1: nothing for the library to do. */
@@ -193,14 +195,10 @@ check_num(struct vhost_user *vu)
 	uint32_t num = state->num;
 
 	if (num == 0 || num > vu->max_queue_size) {
-		log_warning(&log_transport, "%s: queue size %u, allowed are 1 to %u", vu->name, num,
-			vu->max_queue_size);
-		return -EINVAL;
+		return refuse(vu, REFUSED_bad_queue_size, -EINVAL);
 	}
 	if (!ring_is_packed(vu) && !is_power_of_2(num)) {
-		log_warning(&log_transport, "%s: queue size %u, a power of two is needed", vu->name,
-			num);
-		return -EINVAL;
+		return refuse(vu, REFUSED_bad_queue_size, -EINVAL);
 	}
 	vu->rings[state->index].wanted_size = (uint16_t)num;
 	state->num = MIN(num, LIBRARY_QUEUE_SIZE);
@@ -231,7 +229,7 @@ check_kick(struct vhost_user *vu)
 		return DISPATCH_FORWARD;
 	}
 	if (fstat(msg->fds[0], &st) != 0 || (st.st_mode & S_IFMT) != 0) {
-		return -EINVAL;
+		return refuse(vu, REFUSED_no_eventfd, -EINVAL);
 	}
 	return DISPATCH_FORWARD;
 }
@@ -249,7 +247,7 @@ check_call(struct vhost_user *vu)
 	}
 	flags = fcntl(msg->fds[0], F_GETFL);
 	if (flags < 0 || fcntl(msg->fds[0], F_SETFL, flags | O_NONBLOCK) != 0) {
-		return -errno;
+		return refuse(vu, REFUSED_no_eventfd, -errno);
 	}
 	return DISPATCH_FORWARD;
 }
@@ -435,17 +433,16 @@ is_known(const struct vhost_user *vu, const struct handler *handler)
 	       (handler->feature == 0 || (vu->protocol_features & 1ULL << handler->feature) != 0);
 }
 
-static void
-log_bad(struct vhost_user *vu, const char *what)
+static enum refusal
+malformed_how(int err)
 {
-	const struct message *msg = &vu->reader.msg;
-	uint32_t suppressed;
-
-	atomic_fetch_add(&vu->nb_bad_messages, 1);
-	if (log_ratelimit_pass(&vu->message_log, &suppressed)) {
-		log_warning(&log_transport, "%s: %s (%u), %u bytes, %u fds: %s (%u more like it)",
-			vu->name, message_name(msg->header.request), msg->header.request,
-			msg->header.size, msg->nb_fds, what, suppressed);
+	switch (err) {
+	case -EBADMSG:
+		return REFUSED_bad_size;
+	case -ERANGE:
+		return REFUSED_bad_index;
+	default:
+		return REFUSED_bad_fds;
 	}
 }
 
@@ -462,23 +459,18 @@ dispatch_request(struct vhost_user *vu)
 	vu->settle_status = 0;
 	frontend_greet(vu);
 	if (!is_known(vu, handler) || spec == NULL) {
-		log_bad(vu, "not known here");
-		return -ENOTSUP;
+		return refuse(vu, REFUSED_unknown_request, -ENOTSUP);
 	}
 	ret = message_check(msg, spec);
 	if (ret != 0) {
-		log_bad(vu, "malformed");
+		refuse(vu, malformed_how(ret), ret);
 		if (spec->replies) {
 			/* Its reply has a form that we cannot fill; silence would hang the peer. */
 			conn_close(vu, "malformed request");
 		}
 		return ret;
 	}
-	ret = handler->look != NULL ? handler->look(vu) : DISPATCH_FORWARD;
-	if (ret < 0) {
-		log_bad(vu, strerror(-ret));
-	}
-	return ret;
+	return handler->look != NULL ? handler->look(vu) : DISPATCH_FORWARD;
 }
 
 static unsigned int
@@ -556,8 +548,7 @@ dispatch_commit(struct vhost_user *vu)
 void
 dispatch_refused(struct vhost_user *vu)
 {
-	log_bad(vu, "refused by librte_vhost");
-	vu->settle_status = -EIO;
+	vu->settle_status = refuse(vu, REFUSED_library, -EIO);
 	/* It drops the old table before it tries the new one. */
 	if (vu->reader.msg.header.request == MSG_SET_MEM_TABLE) {
 		vu->table.nb_regions = 0;

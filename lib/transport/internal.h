@@ -56,6 +56,14 @@ enum shmem_flavour {
 	SHMEM_CROSVM
 };
 
+/* Reasons to refuse, as in transport.h. */
+enum refusal {
+#define X(name, help) REFUSED_##name,
+	TRANSPORT_REFUSALS(X)
+#undef X
+	NB_REFUSALS
+};
+
 enum quiet_state {
 	QUIET_NO,
 	QUIET_ASKED,
@@ -164,7 +172,6 @@ struct vhost_user {
 	struct log_ratelimit message_log;
 	struct log_ratelimit accept_log;
 	struct log_ratelimit ring_log;
-	struct log_ratelimit memory_log;
 	TAILQ_ENTRY(vhost_user) link;
 
 	/* any thread */
@@ -176,8 +183,7 @@ struct vhost_user {
 	_Atomic uint64_t status_features;
 	_Atomic uint64_t status_protocol_features;
 	_Atomic uint64_t nb_connections;
-	_Atomic uint64_t nb_bad_messages;
-	_Atomic uint64_t nb_map_refused;
+	uint64_t refused[NB_REFUSALS]; /* counters; the gateway thread writes */
 };
 
 enum gateway_event {
@@ -241,6 +247,14 @@ bool dispatch_wants_start(const struct vhost_user *vu);
 void dispatch_commit(struct vhost_user *vu);
 /* The library refused it. */
 void dispatch_refused(struct vhost_user *vu);
+
+/* refusal.c */
+/* Counts and tells that the message at hand is refused; returns err. */
+int refuse(struct vhost_user *vu, enum refusal why, int err);
+/* Something else than a message. */
+void refusal_count(struct vhost_user *vu, enum refusal why);
+/* Any thread. */
+void refusals_read(const struct vhost_user *vu, struct transport_status *status);
 
 /* memory.c */
 /* Leaves out of the table in vu->reader what cannot or need not be mapped. 0; 1: nothing changes,

@@ -98,22 +98,18 @@ filter(struct vhost_user *vu)
 	struct message *msg = &vu->reader.msg;
 	struct message_mem_table *table = &msg->payload.mem;
 	uint32_t nb_foreign = keep_mappable(vu);
-	uint32_t suppressed;
 
 	table->padding = 0;
-	if (nb_foreign != 0 && log_ratelimit_pass(&vu->memory_log, &suppressed)) {
-		log_warning(&log_transport,
-			"%s: %u memory regions cannot be mapped (file too short, or not for "
-			"reading and writing) and are left out (%u more like it)",
-			vu->name, nb_foreign, suppressed);
-	}
-	if (nb_foreign != 0 && table->nb_regions == 0) {
-		return -EINVAL;
+	if (nb_foreign != 0) {
+		/* File too short, or not for reading and writing; the others do. */
+		int err = refuse(vu, REFUSED_unmappable, -EINVAL);
+
+		if (table->nb_regions == 0) {
+			return err;
+		}
 	}
 	if (table->nb_regions > MESSAGE_LIBRARY_REGIONS) {
-		log_warning(&log_transport, "%s: %u memory regions, librte_vhost takes %d",
-			vu->name, table->nb_regions, MESSAGE_LIBRARY_REGIONS);
-		return -E2BIG;
+		return refuse(vu, REFUSED_too_many_regions, -E2BIG);
 	}
 	/* The library compares the same way, so it would not map anything anew either. */
 	return vu->memory_valid && memcmp(table, &vu->table, msg->header.size) == 0;
@@ -143,7 +139,7 @@ make_table(struct vhost_user *vu)
 		int fd = dup(vu->table_fds[i]);
 
 		if (fd < 0) {
-			return -errno;
+			return refuse(vu, REFUSED_no_descriptors, -errno);
 		}
 		msg->fds[msg->nb_fds++] = fd;
 	}
@@ -163,7 +159,7 @@ memory_add(struct vhost_user *vu)
 	int err;
 
 	if (vu->table.nb_regions >= MESSAGE_LIBRARY_REGIONS && !is_arena(vu, fd)) {
-		return -E2BIG;
+		return refuse(vu, REFUSED_too_many_regions, -E2BIG);
 	}
 	msg->nb_fds = 0;
 	err = make_table(vu);
@@ -199,7 +195,7 @@ memory_remove(struct vhost_user *vu)
 			return filter(vu);
 		}
 	}
-	return err != 0 ? err : -EINVAL;
+	return err != 0 ? err : refuse(vu, REFUSED_unknown_region, -EINVAL);
 }
 
 /* Copies of the table's files, for the tables that we shall make of it. */
@@ -232,9 +228,7 @@ memory_commit(struct vhost_user *vu)
 	vu->memory_valid = err == 0;
 	vu->memory_changed = true;
 	if (err != 0) {
-		log_warning(&log_transport, "%s: memory table not usable: %s", vu->name,
-			strerror(-err));
-		vu->settle_status = err;
+		vu->settle_status = refuse(vu, REFUSED_bad_table, err);
 	}
 }
 

@@ -92,7 +92,7 @@ check_vring_fd(const struct message *msg)
 	uint32_t nb_fds = (msg->payload.u64 & MESSAGE_VRING_NOFD) != 0 ? 0 : 1;
 
 	if ((msg->payload.u64 & MESSAGE_VRING_INDEX) >= TRANSPORT_NB_QUEUES) {
-		return -EINVAL;
+		return -ERANGE;
 	}
 	return msg->nb_fds == nb_fds ? 0 : -EINVAL;
 }
@@ -133,7 +133,7 @@ message_check(const struct message *msg, const struct message_spec *spec)
 	case MSG_SET_VRING_BASE:
 	case MSG_GET_VRING_BASE:
 	case MSG_SET_VRING_ENABLE:
-		return msg->payload.state.index < TRANSPORT_NB_QUEUES ? 0 : -EINVAL;
+		return msg->payload.state.index < TRANSPORT_NB_QUEUES ? 0 : -ERANGE;
 	case MSG_SET_BACKEND_REQ_FD:
 	case MSG_ADD_MEM_REG:
 		return msg->nb_fds == 1 ? 0 : -EINVAL;

@@ -204,8 +204,8 @@ const char *message_name(uint32_t request);
 
 /*
  * Checks a whole message against its row, and counts inside the payload against its size and its
- * fds. 0; -EBADMSG: the sizes are wrong; -EINVAL: a queue index beyond the device's two, or the
- * wrong number of fds. Nothing else may look into the payload before this returned 0.
+ * fds. 0; -EBADMSG: the sizes are wrong; -ERANGE: a queue index beyond the device's two; -EINVAL:
+ * the wrong number of fds. Nothing else may look into the payload before this returned 0.
  */
 int message_check(const struct message *msg, const struct message_spec *spec);
 

@@ -107,6 +107,36 @@ struct transport_ops {
 	void (*give_up)(struct transport *transport);
 };
 
+/* What was refused of a front-end, by reason: its messages, and its answers to ours. */
+#define TRANSPORT_BAD_MESSAGES(X)                                                           \
+	X(bad_header, "headers of another version, direction or size: the connection ends") \
+	X(unknown_request, "requests that are not known here, or were not offered")         \
+	X(bad_size, "messages shorter or longer than their request, or than their counts")  \
+	X(bad_index, "queues beyond the second")                                            \
+	X(bad_fds, "messages with too few or too many descriptors")                         \
+	X(bad_features, "features that were not offered")                                   \
+	X(read_only, "writes to the config space")                                          \
+	X(bad_queue_size, "queue sizes of 0, too large, or (split) no power of two")        \
+	X(no_eventfd, "kicks and calls that are no eventfd")                                \
+	X(unmappable, "memory tables with regions that cannot be mapped")                   \
+	X(too_many_regions, "memory regions beyond those that librte_vhost takes")          \
+	X(unknown_region, "removals of memory regions that are not there")                  \
+	X(no_descriptors, "memory regions for which there were no descriptors left")        \
+	X(bad_table, "memory tables that overlap or wrap")                                  \
+	X(bad_ring, "rings that cannot start where they are said to lie")                   \
+	X(library, "messages that librte_vhost does not take")
+#define TRANSPORT_BAD_ANSWERS(X)                                                 \
+	X(map_refused, "SHMEM_MAP that the front-end refused")                   \
+	X(map_unanswered, "SHMEM_MAP that the front-end did not answer in time") \
+	X(bad_reply, "back-end channels closed for a malformed reply")
+#define TRANSPORT_REFUSALS(X) TRANSPORT_BAD_MESSAGES(X) TRANSPORT_BAD_ANSWERS(X)
+
+struct transport_refusals {
+#define X(name, help) uint64_t name;
+	TRANSPORT_REFUSALS(X)
+#undef X
+};
+
 /* What an operator wants to see of a connection; control threads, copied under no lock. */
 struct transport_status {
 	bool connected;
@@ -114,8 +144,9 @@ struct transport_status {
 	uint64_t features; /* virtio features acked */
 	uint64_t protocol_features;
 	uint64_t nb_connections;
-	uint64_t nb_bad_messages;
+	uint64_t nb_bad_messages; /* all of TRANSPORT_BAD_MESSAGES together */
 	uint64_t nb_map_refused;
+	struct transport_refusals refused; /* since the device was created */
 };
 
 #endif

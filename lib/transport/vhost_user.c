@@ -328,6 +328,5 @@ vhost_user_status(const struct transport *transport, struct transport_status *st
 	status->features = atomic_load(&vu->status_features);
 	status->protocol_features = atomic_load(&vu->status_protocol_features);
 	status->nb_connections = atomic_load(&vu->nb_connections);
-	status->nb_bad_messages = atomic_load(&vu->nb_bad_messages);
-	status->nb_map_refused = atomic_load(&vu->nb_map_refused);
+	refusals_read(vu, status);
 }

@@ -49,7 +49,7 @@ static void
 send_bytes(int sock, const void *data, size_t size, const int *fds, int nb_fds)
 {
 	union {
-		char room[CMSG_SPACE(sizeof(int) * 8)];
+		char room[CMSG_SPACE(sizeof(int) * 16)];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
@@ -208,6 +208,18 @@ fe_set_mem_table(struct fe *fe, int extra_fd, uint64_t extra_bytes)
 	if (acks(fe)) {
 		cr_assert_eq(fe_reply_u64(fe, 5), 0);
 	}
+}
+
+void
+fe_send_table(
+	struct fe *fe, const uint64_t (*regions)[4], uint32_t nb, const int *fds, uint32_t nb_fds)
+{
+	uint64_t table[1 + 16 * 4] = {nb};
+	struct header header = {5, 1 | FE_NR, 8 + 32 * nb};
+
+	cr_assert_leq(nb, 16);
+	memcpy(table + 1, regions, 32 * nb);
+	send_message(fe, &header, table, fds, (int)nb_fds);
 }
 
 void

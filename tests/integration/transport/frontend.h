@@ -104,6 +104,9 @@ void fe_set_state(struct fe *fe, uint32_t request, uint32_t index, uint32_t num)
 uint64_t fe_get_u64(struct fe *fe, uint32_t request);
 /* extra_fd >= 0: one more region, backed by it. */
 void fe_set_mem_table(struct fe *fe, int extra_fd, uint64_t extra_bytes);
+/* SET_MEM_TABLE with NEED_REPLY, of whatever regions and descriptors. */
+void fe_send_table(
+	struct fe *fe, const uint64_t (*regions)[4], uint32_t nb, const int *fds, uint32_t nb_fds);
 void fe_set_addr(struct fe *fe, uint32_t queue);
 void fe_set_channel(struct fe *fe);
 /* ADD_MEM_REG, REM_MEM_REG; the acknowledgement. */

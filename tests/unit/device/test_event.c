@@ -215,7 +215,7 @@ Test(device_event, the_initial_event_is_there_with_the_answer)
 	check_initial(&(struct h_config){.packed = true});
 }
 
-/* proves: R-75 R-77 R-82 */
+/* proves: R-75 R-77 */
 Test(device_event, only_subscribers_get_events)
 {
 	struct h *h = h_create(NULL);
@@ -231,6 +231,64 @@ Test(device_event, only_subscribers_get_events)
 	cr_assert_eq(h_event(h, &event), -EAGAIN);
 	cr_assert_neq(a, b);
 	h_destroy(h);
+}
+
+/* A session takes the place of one before it, which had asked. */
+/* proves: R-82 */
+Test(device_event, a_new_session_hears_of_nothing_before_it_asks)
+{
+	struct h *h = h_create(NULL);
+	uint32_t old = h_open(h), s;
+
+	h_post_events(h, 16, H_EVENT_SIZE);
+	cr_assert_eq(h_subscribe(h, old, V4L2_EVENT_SOURCE_CHANGE, 0, 0), 0);
+	raise(h, 1); /* waits, and is withdrawn with its session */
+	h_close(h, old);
+	while (h_event(h, &event) > 0) {
+		cr_assert_eq(event.hdr.session_id, old);
+	}
+	s = h_open(h);
+	raise(h, 2);
+	h_pass(h, 2);
+	cr_assert_eq(h_event(h, &event), -EAGAIN);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_SOURCE_CHANGE, 0, 0), 0);
+	raise(h, 4);
+	h_pass(h, 2);
+	cr_assert_eq(h_event(h, &event), 144);
+	cr_assert_eq(event.hdr.session_id, s);
+	cr_assert_eq(event.event.event.u.src_change.changes, 4);
+	h_destroy(h);
+}
+
+static void
+events_beyond_the_index(bool packed)
+{
+	struct h *h = h_create(&(struct h_config){.packed = packed});
+	uint32_t s = h_open(h);
+	uint64_t nb_resets = h->device->counters.nb_resets;
+
+	h_post_events(h, 16, H_EVENT_SIZE);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_SOURCE_CHANGE, 0, 0), 0);
+	for (uint32_t i = 0; i < 66000; i++) {
+		raise(h, 1);
+		fake_guest_kick(h->guest, DEVICE_EVENTQ);
+		h_pass(h, 1);
+		cr_assert_eq(h_event(h, &event), 144, "event %u", i);
+		cr_assert_eq(event.hdr.session_id, s);
+		h_post_events(h, 1, H_EVENT_SIZE);
+	}
+	cr_assert_eq(h->device->counters.nb_resets, nb_resets);
+	cr_assert_eq(h->device->broken, VIRTQ_SOUND);
+	h_close(h, s);
+	h_destroy(h);
+}
+
+/* Kicks of the eventq are of no consequence. */
+/* proves: B20 */
+Test(device_event, more_events_than_the_index_counts_and_a_kick_for_each, .timeout = 60)
+{
+	events_beyond_the_index(false);
+	events_beyond_the_index(true);
 }
 
 /* proves: R-80 */

@@ -215,6 +215,8 @@ Test(pages, what_is_too_short_or_missing_or_nowhere_leaves_the_buffer_alone)
 	a = ask_for(H_SIZE - 1);
 	nb = scatter(&a, pieces, H_SIZE, H_SIZE);
 	cr_assert_eq(queue(NR(QBUF), &a, nb), -EINVAL);
+	a = ask_for(0);
+	cr_assert_eq(queue(NR(QBUF), &a, 0), -EINVAL); /* nothing, and no list for it */
 	a = ask_for(H_SIZE);
 	cr_assert_eq(queue(NR(QBUF), &a, 0), -EINVAL); /* no list */
 	nb = scatter(&a, pieces, 1024, H_SIZE);
@@ -308,4 +310,65 @@ Test(pages, the_two_kinds_of_memory_do_not_mix)
 	cr_assert_eq(create.index, 2);
 	cr_assert_eq(h_ioctl(h, s, NR(REQBUFS), &rb, sizeof(rb), sizeof(rb)), -EINVAL);
 	teardown();
+}
+
+/* Queues a buffer whose first piece is the head of a ring, flags and index, and lets the frame be
+ * drawn over it. The answer to STREAMON is in the ring by then. */
+static void
+draw_over(void *head)
+{
+	uint32_t type = CAPTURE;
+	struct ask a = ask_for(H_SIZE);
+
+	cr_assert_eq(h_ioctl(h, s, NR(STREAMOFF), &type, sizeof(type), 0), 0);
+	a.sg[0].start = fake_guest_gpa(h->guest, head);
+	a.sg[0].len = 4;
+	a.sg[1].start = fake_guest_gpa(h->guest, fake_guest_alloc(h->guest, 0, H_SIZE));
+	a.sg[1].len = H_SIZE - 4;
+	cr_assert_eq(queue(NR(QBUF), &a, 2), 0);
+	h_send_ioctl(h, s, NR(STREAMON), &type, sizeof(type), 0);
+	h_pass(h, 3);
+	for (uint32_t i = 0; i < 4; i++) {
+		cr_assert_eq(((uint8_t *)head)[i], byte_at(i));
+	}
+}
+
+/* proves: S-8 */
+Test(pages, a_frame_over_the_used_ring_does_not_move_the_device)
+{
+	struct v4l2_control c = {.id = H_CTRL};
+	static struct h_reply reply;
+	uint16_t *used, before;
+
+	setup();
+	used = h->guest->queues[DEVICE_COMMANDQ].device;
+	before = used[1];
+	draw_over(used);
+	h_send_ioctl(h, s, NR(G_CTRL), &c, sizeof(c), sizeof(c));
+	h_pass(h, 3);
+	/* STREAMOFF, QBUF, STREAMON and this one, whatever stood there meanwhile. */
+	cr_assert_eq(used[1], (uint16_t)(before + 4));
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(h_recv(h, &reply), 0);
+	cr_assert_eq(reply.len, 8 + sizeof(c));
+	teardown();
+}
+
+/* proves: S-8 */
+Test(pages, a_frame_over_the_available_ring_breaks_it_until_the_reset)
+{
+	struct device_stats stats;
+
+	setup();
+	draw_over(h->guest->queues[DEVICE_COMMANDQ].driver);
+	h_pass(h, 3);
+	device_stats(h->device, &stats);
+	cr_assert_eq(stats.broken, VIRTQ_AVAIL_JUMPED);
+	loopback_reset(h->transport);
+	for (unsigned int i = 0; i < 2; i++) {
+		fake_guest_reset(h->guest, i);
+	}
+	h_start(h);
+	h_close(h, h_open(h));
+	h_destroy(h);
 }

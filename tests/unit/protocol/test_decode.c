@@ -439,7 +439,7 @@ Test(protocol, r25_formats_lose_what_their_type_does_not_use)
 	comes_back_without(NR(CREATE_BUFS), V4L2_BUF_TYPE_VIDEO_CAPTURE, 16 + 56, 152);
 }
 
-/* proves: S-1 S-8 */
+/* proves: S-1 */
 Test(protocol, s1_the_argument_is_private_once_it_is_decoded)
 {
 	struct wire *w = qbuf(V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, 2, 2);

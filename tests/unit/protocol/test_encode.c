@@ -273,6 +273,22 @@ Test(protocol, a_success_is_never_claimed_without_its_payload)
 	wire_free(w);
 }
 
+/* One header, whatever room there is: for half a payload, for a whole one, for more. */
+/* proves: B38 */
+Test(protocol, an_error_is_one_header_and_nothing_behind_it)
+{
+	for (size_t w_len = 8; w_len <= 64; w_len++) {
+		struct wire *w = wire_new(NR(G_CTRL), 24, w_len);
+
+		cr_assert_eq(wire_encode(w, WIRE_WHOLE, w_len < 16 ? 0 : -EIO), 8, "%zu", w_len);
+		cr_assert_eq(wire_reply_status(w), w_len < 16 ? EINVAL : EIO);
+		for (size_t i = 8; i < w_len; i++) {
+			cr_assert_eq(w->w[i], WIRE_UNTOUCHED);
+		}
+		wire_free(w);
+	}
+}
+
 Test(protocol, a_refusal_needs_no_payload)
 {
 	uint8_t bytes[216];

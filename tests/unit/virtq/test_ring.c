@@ -304,6 +304,12 @@ BOTH(a_descriptor_rewritten_after_the_pop_changes_nothing)
 	memset(c->iov[2].iov_base, 0xff, c->iov[2].iov_len);
 	memset(f->g->queues[0].desc, 0xff, 16);
 	cr_expect_arr_eq(&before, f->chains[0], offsetof(struct virtq_chain, iov[2]));
+	virtq_push(&f->vq, f->chains[0], 0);
+	virtq_flush(&f->vq);
+	struct fake_used used;
+
+	cr_assert_eq(fake_guest_poll(f->g, 0, &used), 1);
+	cr_expect_eq(used.id, id);
 	teardown(f);
 }
 

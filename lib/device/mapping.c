@@ -146,6 +146,14 @@ find_plane(const struct vmedia_session *session, uint32_t offset)
 	return NULL;
 }
 
+static void
+window_ask(struct vmedia_device *device)
+{
+	device->window = WINDOW_REQUESTED;
+	shm_arena_expose(device->arena);
+	device->transport_ops->window_map(device->transport);
+}
+
 /* 0: the window is there; VMEDIA_DEFER: it is on its way. */
 static int
 need_window(struct vmedia_request *request)
@@ -158,9 +166,8 @@ need_window(struct vmedia_request *request)
 	case WINDOW_FAILED:
 		return device->window_status;
 	case WINDOW_NONE:
-		device->window = WINDOW_REQUESTED;
 		request_park(request, REQUEST_WINDOW, device->deadline_tsc, true);
-		device->transport_ops->window_map(device->transport);
+		window_ask(device);
 		return VMEDIA_DEFER;
 	default:
 		request_park(request, REQUEST_WINDOW, device->deadline_tsc, true);
@@ -233,8 +240,7 @@ mapping_window_ready(struct vmedia_device *device, int status)
 	if (device->window == WINDOW_STALE) {
 		device->window = WINDOW_NONE;
 		if (!TAILQ_EMPTY(&device->window_waiting)) {
-			device->window = WINDOW_REQUESTED;
-			device->transport_ops->window_map(device->transport);
+			window_ask(device);
 		}
 		return;
 	}

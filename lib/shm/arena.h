@@ -58,6 +58,9 @@ uint32_t shm_arena_page_bytes(const struct shm_arena *arena);
 /* Address in this process of an arena offset below its size. */
 void *shm_arena_addr(const struct shm_arena *arena, uint32_t offset);
 
+/* Any thread, before a guest gets to see the arena: from now on it may write to all of it. */
+void shm_arena_expose(struct shm_arena *arena);
+
 /* Owner thread. -ENOMEM: no free run of granules that long; -EINVAL: length 0 or over the size. */
 int shm_range_alloc(struct shm_arena *arena, uint32_t length, struct shm_range *range);
 /* Owner thread. The next commit of these granules zeroes them. A range that is not allocated is

@@ -29,6 +29,7 @@ struct shm_arena {
 	 * alone, and neighbours are different bytes: nothing here is shared with the owner thread.
 	 */
 	uint8_t *dirty __cache_aligned;
+	bool exposed; /* atomic, never cleared: a guest could write to what no range was in yet */
 };
 
 /* The range in granules: *first, and their number as the result. */

@@ -125,6 +125,12 @@ shm_arena_usage(const struct shm_arena *arena, struct shm_arena_usage *usage)
 	usage->nb_ranges = (uint32_t)counter_read(&arena->nb_ranges);
 }
 
+void
+shm_arena_expose(struct shm_arena *arena)
+{
+	__atomic_store_n(&arena->exposed, true, __ATOMIC_RELAXED);
+}
+
 /* ---- Offload ---- */
 
 static int
@@ -202,12 +208,15 @@ shm_range_commit(struct shm_arena *arena, const struct shm_range *range)
 	uint32_t first;
 	uint32_t nb = shm_range_granules(range, &first);
 	uint64_t length = (uint64_t)nb * SHM_GRANULE_BYTES;
-	bool dirty = test_and_set_dirty(arena, first, nb);
+	bool used = test_and_set_dirty(arena, first, nb);
+	bool dirty = used || __atomic_load_n(&arena->exposed, __ATOMIC_RELAXED);
 	int ret = 0;
 
 	/*
 	 * "Was punched when freed" is not enough to know that a range is zero: the guest can write
-	 * any byte of its window, and a stale mapping does (T-24). Only never used is clean.
+	 * any byte of its window, and a stale mapping does (T-24). Only never used is clean, and
+	 * only as long as no guest has the window: the arena outlives it, and the next may be
+	 * another's.
 	 */
 	if (dirty && !arena->huge) {
 		ret = punch_hole(arena, range->offset, length);

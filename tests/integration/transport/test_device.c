@@ -254,6 +254,12 @@ queue(uint32_t index)
 	ioctl_ok(VIDIOC_QBUF, &b);
 }
 
+static bool
+is_zero(const char *bytes, size_t n)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
 /* The first MMAP needs the window: the front-end is asked for it. */
 static void
 map_buffers(bool window_is_new)
@@ -270,6 +276,7 @@ map_buffers(bool window_is_new)
 		ioctl_ok(VIDIOC_QUERYBUF, &b);
 		cr_assert_eq(driver_mmap(bed.session, b.m.offset, true, &bed.addrs[i], &len), 0);
 		cr_assert_geq(len, b.length);
+		cr_assert(is_zero(bed.addrs[i], len), "somebody else's bytes");
 		memset(bed.addrs[i], 0x5a, len);
 	}
 	if (window_is_new) {
@@ -559,6 +566,28 @@ Test(device, A14_call_fds_change_while_frames_flow, .timeout = 30)
 		fe_play_each(&bed.fe, FE_SCRIPT(13));
 		take_frames(1);
 	}
+	stream_off();
+	assert_protocol();
+	end();
+}
+
+/* A guest can write wherever its window is; the next one does not get to see it. */
+/* proves: R-95 S-11 */
+Test(device, C9_a_guest_that_writes_over_all_of_its_window_streams_on, .timeout = 30)
+{
+	const struct window *w;
+
+	begin(&qemu);
+	w = &bed.drv->window;
+	stream_on(true);
+	for (int i = 0; i < 5; i++) {
+		memset(w->base, 0xa5, w->bytes);
+		take_frames(NB_FRAMES);
+	}
+	cr_assert_leq(stats().arena.allocated_bytes, w->bytes);
+	guest_reset();
+	stream_on(true); /* buffers are zero again */
+	take_frames(NB_FRAMES);
 	stream_off();
 	assert_protocol();
 	end();

@@ -137,6 +137,30 @@ Test(shm_range, freeing_what_is_not_allocated_is_logged_and_changes_nothing)
 
 /* ---- Memory ---- */
 
+/* The guest before this one may have written where no buffer was. */
+static void
+check_zero_on_first_use(bool no_access)
+{
+	struct shm_range range;
+	struct fixture f;
+
+	fixture_init(&f, 4 * GRANULE, SHM_PAGE_4K, no_access);
+	shm_arena_expose(f.arena);
+	memset(f.guest, 0xaa, 4 * GRANULE);
+	range = fixture_alloc(&f, 2 * GRANULE);
+	for (uint32_t i = 0; i < 2 * GRANULE; i++) {
+		cr_assert_eq(((const char *)f.guest)[range.offset + i], 0, "byte %u", i);
+	}
+	fixture_fini(&f);
+}
+
+/* proves: R-95 S-11 */
+Test(shm_range, what_a_guest_wrote_where_no_buffer_was_is_gone_when_there_is_one)
+{
+	check_zero_on_first_use(false);
+	check_zero_on_first_use(true);
+}
+
 /* R-95, S-11. stale: written after the range was given back, as by a mapping left over (T-24). */
 static void
 check_zero_on_reuse(bool no_access, bool punch, bool stale)

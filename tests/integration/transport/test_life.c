@@ -2,7 +2,9 @@
 /* Pause, reset, swapped fds, reconnects: vmm.md section 3, B1, B2, B5, B8, B9. */
 #include <stdio.h>
 #include <string.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -298,6 +300,43 @@ Test(gateway_life, B8_thousand_reconnects_leak_no_fd_and_no_mapping)
 	usleep(50000);
 	cr_assert_leq(bed_count_fds(), nb_fds);
 	cr_assert_leq(count_lines("/proc/self/maps"), nb_maps + 2);
+}
+
+/* Replies that nobody reads fill the socket; then no more is read either. */
+Test(gateway_life, E_a_flood_of_messages_that_want_replies_is_answered_in_order)
+{
+	const uint32_t message[3] = {99, 1 | FE_NR, 0};
+	struct pollfd room = {.fd = bed.fe.fd, .events = POLLOUT};
+	unsigned int nb_sent = 0;
+
+	while (poll(&room, 1, 200) == 1) {
+		ssize_t n = send(bed.fe.fd, message, sizeof(message), MSG_DONTWAIT);
+
+		cr_assert(n == sizeof(message) || (n < 0 && errno == EAGAIN));
+		nb_sent += n > 0;
+	}
+	cr_assert_gt(nb_sent, 100);
+	for (unsigned int i = 0; i < nb_sent; i++) {
+		cr_assert_neq(fe_reply_u64(&bed.fe, 99), 0);
+	}
+	cr_assert_eq(fe_get_u64(&bed.fe, 17), 2);
+}
+
+Test(gateway_life, B10_reset_device_stops_the_rings_and_a_start_follows)
+{
+	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
+	bed.fe.protocol |= 1ull << 13 | 1ull << 16;
+	fe_qemu_realize(&bed.fe);
+	fe_qemu_start(&bed.fe, zero_bases);
+	fe_set_u64(&bed.fe, 39, 0, -1);
+	bed_assert_runs(&bed);
+	fe_set(&bed.fe, 34, NULL, 0, -1);
+	cr_assert(!bed.dev.running[0] && !bed.dev.running[1]);
+	cr_assert_eq(bed.dev.nb_resets, 2);
+	fe_clear_rings(&bed.fe);
+	fe_qemu_start(&bed.fe, zero_bases);
+	bed_assert_runs(&bed);
 }
 
 Test(gateway_life, E_disconnect_at_every_byte_of_a_message_is_survived)

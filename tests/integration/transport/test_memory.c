@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory tables: vmm.md section 3, C2, C3 and the hostile ones of E. */
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -79,7 +81,7 @@ send_table(uint32_t nb, uint32_t nb_fds, uint64_t gpa_step, int fd)
 	struct {
 		uint32_t header[3];
 		uint32_t nb, pad;
-		uint64_t regions[32][4];
+		uint64_t regions[33][4];
 	} __attribute__((packed)) msg = {{5, 9, 8 + 32 * nb}, nb, 0, {{0}}};
 	union {
 		char room[CMSG_SPACE(sizeof(int) * 40)];
@@ -117,6 +119,7 @@ Test(gateway_memory, E_bad_tables_are_refused_and_a_good_one_works_afterwards)
 	cr_assert_eq(pipe(pipe_fds), 0);
 	cr_assert_neq(send_table(9, 9, FE_GPA, fd), 0, "librte_vhost takes 8");
 	cr_assert_neq(send_table(20, 20, FE_GPA, fd), 0);
+	cr_assert_neq(send_table(33, 33, FE_GPA, fd), 0);
 	cr_assert_neq(send_table(2, 1, FE_GPA, fd), 0, "one fd is missing");
 	cr_assert_neq(send_table(2, 33, FE_GPA, fd), 0, "33 fds");
 	cr_assert_neq(send_table(2, 2, 4096, fd), 0, "regions overlap");
@@ -128,6 +131,43 @@ Test(gateway_memory, E_bad_tables_are_refused_and_a_good_one_works_afterwards)
 	cr_assert_eq(bed.dev.mem.nb_regions, 8);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
+}
+
+/* What other devices share with the guest may be read-only, or empty. */
+Test(gateway_memory, C2_regions_that_cannot_be_mapped_are_left_out_and_acknowledged)
+{
+	char path[] = "/tmp/vmedia-test-XXXXXX";
+	int writable = mkstemp(path), read_only = open(path, O_RDONLY | O_CLOEXEC);
+
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(ftruncate(writable, FE_MEM_BYTES), 0);
+	fe_qemu_start(&bed.fe, zero_bases);
+	fe_set_mem_table(&bed.fe, read_only, FE_MEM_BYTES);
+	cr_assert_eq(bed.dev.mem.nb_regions, FE_NB_REGIONS);
+	fe_set_mem_table(&bed.fe, writable, 0);
+	cr_assert_eq(bed.dev.mem.nb_regions, FE_NB_REGIONS);
+	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
+	close(writable);
+	close(read_only);
+}
+
+Test(gateway_memory, E_a_region_removed_under_its_rings_stops_them_and_nothing_else)
+{
+	const struct fe_region *r = &bed.fe.regions[0];
+	const uint64_t region[4] = {r->gpa, r->bytes, FE_UVA + r->gpa, r->offset};
+
+	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
+	bed.fe.protocol |= 1ull << 15;
+	fe_qemu_realize(&bed.fe);
+	fe_play(&bed.fe, FE_SCRIPT(36, 2, 37));
+	fe_play_rings(&bed.fe, FE_SCRIPT(8, 10, 9, 12, 13, 18));
+	bed_assert_runs(&bed);
+	cr_assert_eq(fe_mem_reg(&bed.fe, 38, region, -1), 0);
+	cr_assert_eq(bed.dev.mem.nb_regions, FE_NB_REGIONS - 1);
+	cr_assert(!bed.dev.running[0] && !bed.dev.running[1]);
+	cr_assert_eq(fe_mem_reg(&bed.fe, 37, region, bed.fe.mem_fds[0]), 0);
+	cr_assert(bed.dev.running[0] && bed.dev.running[1]);
 }
 
 Test(gateway_memory, E_a_table_that_is_refused_stops_running_rings)

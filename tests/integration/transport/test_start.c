@@ -127,6 +127,15 @@ Test(gateway_start, E_ring_addresses_outside_memory_are_refused_and_the_connecti
 	fe_send(&bed.fe, 18, FE_NR, enable, sizeof(enable), -1);
 	cr_assert_neq(fe_reply_u64(&bed.fe, 18), 0);
 	cr_assert(!bed.dev.running[0]);
+	for (int part = 1; part <= 3; part++) { /* descriptors, used, available */
+		uint64_t odd[5] = {0, FE_UVA, FE_UVA + 0x2000, FE_UVA + 0x3000, 0};
+
+		odd[part] += 1;
+		fe_set_ring(&bed.fe, 0, 0);
+		fe_send(&bed.fe, 9, FE_NR, odd, sizeof(odd), -1);
+		cr_assert_neq(fe_reply_u64(&bed.fe, 9), 0, "part %d", part);
+		cr_assert(!bed.dev.running[0]);
+	}
 	fe_set_ring(&bed.fe, 0, 0);
 	cr_assert(bed.dev.running[0], "good addresses heal it");
 }

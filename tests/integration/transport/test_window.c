@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The back-end channel: vmm.md section 3, B6, B7, C1, C4. */
 #include <time.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 
@@ -151,6 +152,48 @@ Test(gateway_window, C1_disconnect_while_the_map_is_in_flight_answers_the_device
 	cr_assert(!fe_silent(bed.fe.channel, 1000));
 	fe_disconnect(&bed.fe);
 	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), -5);
+}
+
+Test(gateway_window, C1_channel_closed_while_the_map_is_in_flight_answers_the_device)
+{
+	start();
+	vhost_user_ops.window_map(bed.transport);
+	cr_assert(!fe_silent(bed.fe.channel, 1000));
+	close(bed.fe.channel);
+	bed.fe.channel = -1;
+	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), -5);
+	fe_play(&bed.fe, FE_SCRIPT(21));
+	cr_assert_eq(map(0), 0, "the next one is as good");
+}
+
+Test(gateway_window, C1_answer_after_four_seconds_answers_nobody)
+{
+	start();
+	vhost_user_ops.window_map(bed.transport);
+	close(fe_receive_map(&bed.fe));
+	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), -110);
+	sleep(3);
+	fe_answer_map(&bed.fe, 1);
+	fe_get_u64(&bed.fe, 1);
+	cr_assert_eq(bed.dev.nb_windows, 1);
+	cr_assert_eq(map(0), 0, "the refusal that came late is of the first one");
+}
+
+Test(gateway_window, C5_region_may_be_asked_for_at_any_time_and_stays_the_same)
+{
+	uint32_t bases[2];
+
+	fe_check_shmem_config(&bed.fe);
+	start();
+	for (int i = 0; i < 3; i++) {
+		fe_check_shmem_config(&bed.fe);
+		cr_assert_eq(map(i == 0 ? 0 : 1), 0);
+		fe_check_shmem_config(&bed.fe);
+		*fe_used_idx(&bed.fe, 0) = bed.dev.bases[0] = (uint16_t)(9 + i);
+		fe_qemu_stop(&bed.fe, bases);
+		fe_check_shmem_config(&bed.fe);
+		fe_qemu_start(&bed.fe, bases);
+	}
 }
 
 Test(gateway_window, A10_new_channel_replaces_the_old_one)

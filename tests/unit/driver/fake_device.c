@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "linux/virtio_media.h"
 
@@ -163,6 +164,9 @@ fake_push_id(struct fake_ring *r, uint32_t id, uint16_t nb_slots, uint32_t len)
 		elem[0] = id;
 		elem[1] = len;
 		__atomic_store_n(idx, ++r->used, __ATOMIC_RELEASE);
+	}
+	if (r->at.call_fd >= 0) {
+		cr_assert_eq(eventfd_write(r->at.call_fd, 1), 0); /* wanted or not */
 	}
 }
 

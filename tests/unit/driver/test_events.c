@@ -21,7 +21,8 @@ bench_init(struct bench *b, bool packed, uint16_t nb_event_buffers)
 	memset(b, 0, sizeof(*b));
 	driver_config_init(&config);
 	config.packed = packed;
-	config.wait = DRIVER_POLL;
+	config.wait = DRIVER_SLEEP; /* or it spins while the server needs the CPU */
+	config.local_eventfds = true;
 	config.mem_bytes = 2 << 20;
 	config.nb_event_buffers = nb_event_buffers;
 	cr_assert_eq(driver_create_local(&config, &b->drv), 0);

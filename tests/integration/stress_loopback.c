@@ -396,15 +396,17 @@ begin(struct stress *s, bool pattern, bool packed, bool is_m2m)
 	h_post_events(s->h, NB_EVENTS, H_EVENT_SIZE);
 }
 
+/* While the window is not answered each MMAP takes its deadline of up to 2 s, and what comes behind
+ * it waits: a round of many such steps takes minutes, so time ends it, too. */
 static void
-run_round(uint64_t totals[2])
+run_round(uint64_t end_ns, uint64_t totals[2])
 {
 	struct stress both[2];
 	uint32_t i, d;
 
 	begin(&both[0], true, below(2), false);
 	begin(&both[1], false, below(2), below(2));
-	for (i = 0; i < NB_STEPS; i++) {
+	for (i = 0; i < NB_STEPS && clock_monotonic_ns() < end_ns; i++) {
 		step(&both[below(2)]);
 	}
 	for (d = 0; d < 2; d++) {
@@ -443,7 +445,7 @@ main(int argc, char **argv)
 	log_set_sink(on_log);
 	log_set_level("err");
 	do {
-		run_round(totals);
+		run_round(end_ns, totals);
 		nb_rounds++;
 	} while (clock_monotonic_ns() < end_ns);
 	printf("%llu rounds, %llu answers, %llu events\n", (unsigned long long)nb_rounds,

@@ -61,11 +61,21 @@ int device_create(const struct device_config *config, struct vmedia_device **dev
 /* Control thread, while the reactor runs. Disconnects the front-end, closes all sessions. */
 void device_destroy(struct vmedia_device *device);
 
+/*
+ * Control threads, one at a time per device, never within a reactor: another reactor takes the
+ * device over, whatever it is doing; driver, sessions and frames do not notice. Both run until it
+ * returns. 0; -EBUSY: for a second there was no moment without a job under way; -EOPNOTSUPP: the
+ * backend keeps its reactor; or why its fds could not be watched.
+ */
+bool device_can_move(const struct vmedia_device *device);
+int device_move(struct vmedia_device *device, struct reactor *to);
+
 /* The listener that device_create hands to the transport (tests drive it through loopback). */
 extern const struct transport_listener device_listener;
 struct transport *device_transport(struct vmedia_device *device);
 /* Reactor thread: tells a tracer of the device, its sessions and formats. */
 void device_statedump(struct vmedia_device *device);
+/* Any thread; it may be another one right after. */
 struct reactor *device_reactor(const struct vmedia_device *device);
 struct shm_arena *device_arena(const struct vmedia_device *device);
 
@@ -137,6 +147,7 @@ struct device_stats {
 	bool started;
 	enum virtq_broken broken; /* why a ring is not served; VIRTQ_SOUND: all is well */
 	struct shm_arena_usage arena;
+	uint64_t work_tsc; /* ticks its reactor spent in the backend's work (rendering) */
 };
 void device_stats(const struct vmedia_device *device, struct device_stats *stats);
 /* Seen available → published, in TSC ticks, of commands; and done → published, of frames. Live;

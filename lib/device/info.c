@@ -32,6 +32,7 @@ device_stats(const struct vmedia_device *device, struct device_stats *stats)
 	for (unsigned int i = 0; i < TRANSPORT_NB_QUEUES; i++) {
 		stats->refused.bad_chains += counter_read(&device->vqs[i].stats.nb_bad_chain);
 	}
+	stats->work_tsc = counter_read(&device->work_tsc);
 	stats->open_sessions = (uint32_t)counter_read(&device->nb_open_sessions);
 	stats->pending_events = (uint32_t)counter_read(&device->nb_pending);
 	stats->started = counter_read(&device->nb_started) == TRANSPORT_NB_QUEUES;
@@ -51,19 +52,37 @@ device_frame_hist(const struct vmedia_device *device)
 	return &device->frame_hist;
 }
 
+struct hists {
+	struct vmedia_device *device;
+	const struct reactor *asked;
+	bool done;
+};
+
 static void
 hists_reset(void *arg)
 {
-	struct vmedia_device *device = arg;
+	struct hists *hists = arg;
+	struct vmedia_device *device = hists->device;
 
+	if (device->reactor != hists->asked) {
+		return; /* it has moved */
+	}
 	hist_reset(&device->command_hist);
 	hist_reset(&device->frame_hist);
+	hists->done = true;
 }
 
 void
 device_hists_reset(struct vmedia_device *device)
 {
-	reactor_call(device->reactor, hists_reset, device);
+	struct hists hists = {.device = device};
+
+	while (!hists.done) {
+		struct reactor *reactor = device->reactor;
+
+		hists.asked = reactor;
+		reactor_call(reactor, hists_reset, &hists);
+	}
 }
 
 /* ---- for backends ---- */

@@ -19,6 +19,7 @@
  *   ctrl_payload.c texts and arrays of EXT_CTRLS
  *   mapping.c      MMAP, MUNMAP, the window
  *   forward*.c     for backends that forward to another device: vmedia/forward.h
+ *   move.c         to another reactor
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
  *   offload.c      work and jobs of backends, on top of the reactor's
  *   registry.c     the list of backends, options
@@ -204,6 +205,12 @@ enum {
 	DEVICE_OUTPUT
 };
 
+/* A message to the device; it follows when the device moves before it is read. */
+struct device_msg {
+	struct reactor_msg msg;
+	struct reactor *to;
+};
+
 struct vmedia_device {
 	/* every pass */
 	struct poller poller;
@@ -278,12 +285,15 @@ struct vmedia_device {
 	bool work_held;        /* work came up meanwhile */
 	uint32_t nb_offloaded; /* jobs under way, held ones too */
 	struct reactor_msg *held, **held_end; /* jobs that came back meanwhile, in order */
+	bool work_moves;   /* it was queued at the reactor that the device left */
+	uint64_t work_tsc; /* spent in it; a counter */
 	void (*quiesced)(void *arg);
 	void *quiesced_arg;
 	enum transport_quiesce quiesce_why;
-	struct reactor_msg quiesce_msg;
-	struct reactor_msg resume_msg;
-	struct reactor_msg window_msg;
+	struct device_msg quiesce_msg;
+	struct device_msg resume_msg;
+	struct device_msg window_msg;
+	struct reactor_msg move_msg;
 	int window_msg_status;
 	bool window_msg_busy;
 	uint16_t stopped_base;            /* of the commandq at its last stop: next to take ... */
@@ -292,8 +302,8 @@ struct vmedia_device {
 	int kickfds[TRANSPORT_NB_QUEUES]; /* watched; -1: none */
 	struct transport *transport;
 	const struct transport_ops *transport_ops;
-	struct reactor *reactor;
-	struct device_option *options; /* copies: strings of the backend point into them */
+	_Atomic(struct reactor *) reactor; /* written by itself, when it gives the device away */
+	struct device_option *options;     /* copies: strings of the backend point into them */
 	uint32_t nb_options;
 	struct device_quota quota;
 	bool shared_pages;
@@ -481,6 +491,12 @@ session_find(const struct vmedia_device *device, uint32_t id)
 
 	return likely(s != NULL && s->id == id) ? s : NULL;
 }
+
+/* ---- move.c */
+/* Any thread: fn(device) on the device's reactor, if it begins with device_follow(). */
+void device_send(struct vmedia_device *device, struct device_msg *msg, void (*fn)(void *arg));
+/* First thing of such a function. True: the device has moved, fn will be called again there. */
+bool device_follow(struct vmedia_device *device, struct device_msg *msg);
 
 /* ---- mapping.c */
 int mapping_mmap(struct vmedia_request *request); /* 0, errno or VMEDIA_DEFER */

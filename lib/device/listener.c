@@ -35,6 +35,9 @@ quiesce_on_reactor(void *arg)
 {
 	struct vmedia_device *device = arg;
 
+	if (device_follow(device, &device->quiesce_msg)) {
+		return;
+	}
 	device->running = false;
 	device->quiescing = true;
 	device->stopping =
@@ -54,8 +57,7 @@ on_quiesce(void *arg, enum transport_quiesce why, void (*done)(void *arg), void 
 	device->quiesce_why = why;
 	device->quiesced = done;
 	device->quiesced_arg = done_arg;
-	device->quiesce_msg = (struct reactor_msg){.fn = quiesce_on_reactor, .arg = device};
-	reactor_send(device->reactor, &device->quiesce_msg);
+	device_send(device, &device->quiesce_msg, quiesce_on_reactor);
 }
 
 static void
@@ -63,6 +65,9 @@ resume_on_reactor(void *arg)
 {
 	struct vmedia_device *device = arg;
 
+	if (device_follow(device, &device->resume_msg)) {
+		return;
+	}
 	device->running = true;
 	device->backend_due_tsc = 0;
 	offload_resume(device);
@@ -79,8 +84,7 @@ on_resume(void *arg)
 {
 	struct vmedia_device *device = arg;
 
-	device->resume_msg = (struct reactor_msg){.fn = resume_on_reactor, .arg = device};
-	reactor_send(device->reactor, &device->resume_msg);
+	device_send(device, &device->resume_msg, resume_on_reactor);
 }
 
 /* ---- listener: what changes while quiesced ---- */
@@ -266,6 +270,9 @@ window_on_reactor(void *arg)
 	struct vmedia_device *device = arg;
 	int status = device->window_msg_status;
 
+	if (device_follow(device, &device->window_msg)) {
+		return;
+	}
 	__atomic_store_n(&device->window_msg_busy, false, __ATOMIC_RELEASE);
 	mapping_window_ready(device, status);
 }
@@ -280,8 +287,7 @@ on_window_ready(void *arg, int status)
 		return;
 	}
 	device->window_msg_status = status;
-	device->window_msg = (struct reactor_msg){.fn = window_on_reactor, .arg = device};
-	reactor_send(device->reactor, &device->window_msg);
+	device_send(device, &device->window_msg, window_on_reactor);
 }
 
 static void

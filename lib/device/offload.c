@@ -14,12 +14,17 @@ static bool
 work_run(struct work *work, uint64_t until_tsc)
 {
 	struct vmedia_device *device = container_of(work, struct vmedia_device, work);
+	uint64_t begin_tsc;
+	bool done;
 
 	if (device->quiet) {
 		device->work_held = true;
 		return true;
 	}
-	return device->backend->work(device, until_tsc);
+	begin_tsc = clock_tsc();
+	done = device->backend->work(device, until_tsc);
+	counter_add(&device->work_tsc, clock_tsc() - begin_tsc);
+	return done;
 }
 
 void
@@ -32,6 +37,7 @@ void
 vmedia_work_cancel(struct vmedia_device *device)
 {
 	device->work_held = false;
+	device->work_moves = false;
 	reactor_work_cancel(device->reactor, &device->work);
 }
 

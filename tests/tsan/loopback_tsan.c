@@ -2,8 +2,11 @@
 /*
  * A whole device under ThreadSanitizer: this thread is driver and front-end, the reactor and its
  * offload thread run by themselves. Frames flow while memory tables change, rings stop and go on,
- * statistics are read and sessions come and go.
+ * statistics are read and sessions come and go; and the device moves between two reactors.
  */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +15,7 @@
 #define NB_FRAMES  400
 #define NB_BUFFERS 8
 #define NB_ROUNDS  20
+#define NB_MOVES   40
 
 #define CHECK(claim)                                                                \
 	do {                                                                        \
@@ -38,6 +42,16 @@ look(struct h *h)
 	hist_snapshot(device_frame_hist(h->device), &copy);
 }
 
+static struct reactor *other;
+
+static void
+move(struct h *h)
+{
+	struct reactor *to = device_reactor(h->device) == h->reactor ? other : h->reactor;
+
+	CHECK(device_move(h->device, to) == 0 && device_reactor(h->device) == to);
+}
+
 static void
 frames(struct h *h, uint32_t session, uint32_t nb)
 {
@@ -55,6 +69,9 @@ frames(struct h *h, uint32_t session, uint32_t nb)
 		CHECK(h_qbuf(h, session, event.dqbuf.buffer.index) == 0);
 		if (n++ % 50 == 7) {
 			look(h);
+		}
+		if (n % (NB_FRAMES / NB_MOVES) == 3) {
+			move(h);
 		}
 	}
 }
@@ -105,6 +122,35 @@ come_and_go(struct h *h)
 	}
 }
 
+static atomic_bool moved_enough;
+
+/* Messages of the transport meet a device that moves. */
+static void *
+move_along(void *arg)
+{
+	struct h *h = arg;
+
+	for (unsigned int i = 0; !atomic_load(&moved_enough); i++) {
+		struct reactor *to = i % 2 == 0 ? other : h->reactor;
+		int ret = device_move(h->device, to);
+
+		CHECK(ret == 0 || ret == -EBUSY);
+	}
+	return NULL;
+}
+
+static void
+come_go_and_move(struct h *h)
+{
+	pthread_t thread;
+
+	atomic_store(&moved_enough, false);
+	CHECK(pthread_create(&thread, NULL, move_along, h) == 0);
+	come_and_go(h);
+	atomic_store(&moved_enough, true);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void
 run(bool packed, enum reactor_idle idle)
 {
@@ -115,10 +161,15 @@ run(bool packed, enum reactor_idle idle)
 		.drain_ms = 10,
 		.endless = true});
 
+	CHECK(reactor_create(&(struct reactor_config){.name = "other", .cpu = -1, .idle = idle},
+		      &other) == 0);
+	CHECK(reactor_start(other) == 0);
 	h_post_events(h, 16, H_EVENT_SIZE);
 	stream(h);
-	come_and_go(h);
+	come_go_and_move(h);
+	CHECK(device_move(h->device, h->reactor) == 0);
 	h_destroy(h);
+	reactor_destroy(other);
 }
 
 int

@@ -551,6 +551,7 @@ static const struct vmedia_backend_ops v4l2_ops = {
 	.device_bytes = sizeof(struct v4l2_device),
 	.session_bytes = sizeof(struct v4l2_session),
 	.forwards = true,
+	.keeps_reactor = true,
 	.create = create,
 	.destroy = destroy,
 	.open_later = open_later,

@@ -165,6 +165,7 @@ struct vmedia_backend_ops {
 	size_t device_bytes;  /* private memory per device, zeroed, then options are stored */
 	size_t session_bytes; /* private memory per session, zeroed */
 	bool forwards;        /* events carry the time of another device */
+	bool keeps_reactor;   /* threads of its own send to the device's reactor: it cannot move */
 
 	/* Control thread. create fills the node. destroy: no session is left. May be NULL: destroy.
 	 */

@@ -46,6 +46,7 @@ struct config {
 	uint32_t idle;    /* enum reactor_idle */
 	uint32_t spin_us;
 	uint32_t budget_us;
+	uint32_t balance_ms; /* 0: devices stay */
 	uint32_t trace;
 	const char *log;
 	int reactor_cpus[CONFIG_MAX_REACTORS];

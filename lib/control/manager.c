@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "control/balance.h"
 #include "control/hugepages.h"
 #include "control/manager.h"
 #include "control/service.h"
@@ -194,6 +196,12 @@ manager_start(const struct config *config, struct manager **manager)
 		manager_stop(m);
 		return rc;
 	}
+	rc = balance_start(m, config->balance_ms);
+	if (rc != 0) {
+		log_err(&log_control, "balance-ms: no thread: %s", strerror(-rc));
+		manager_stop(m);
+		return rc;
+	}
 	telemetry_start(m);
 	tracing_start(m);
 	log_notice(&log_control, "%u device%s on %u reactor%s", m->nb_devices,
@@ -205,6 +213,7 @@ manager_start(const struct config *config, struct manager **manager)
 void
 manager_stop(struct manager *m)
 {
+	balance_stop();
 	telemetry_stop();
 	tracing_stop();
 	while (m->nb_devices > 0) {
@@ -238,6 +247,12 @@ manager_device(const struct manager *m, uint32_t index)
 	return m->devices[index];
 }
 
+bool
+manager_device_stays(const struct manager *m, uint32_t index)
+{
+	return m->config->devices[index]->reactor != CONFIG_ANY_REACTOR;
+}
+
 uint32_t
 manager_nb_reactors(const struct manager *m)
 {
@@ -248,4 +263,26 @@ struct reactor *
 manager_reactor(const struct manager *m, uint32_t index)
 {
 	return m->reactors[index];
+}
+
+int
+manager_move(const struct manager *m, uint32_t device, uint32_t reactor)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct vmedia_device *d = m->devices[device];
+	struct reactor *from, *to = m->reactors[reactor];
+	int rc;
+
+	pthread_mutex_lock(&one_at_a_time);
+	from = device_reactor(d);
+	rc = device_move(d, to);
+	pthread_mutex_unlock(&one_at_a_time);
+	if (rc != 0) {
+		log_warning(&log_control, "device %s stays on %s: %s", vmedia_device_name(d),
+			reactor_name(from), strerror(-rc));
+	} else if (from != to) {
+		log_info(&log_control, "device %s moved from %s to %s", vmedia_device_name(d),
+			reactor_name(from), reactor_name(to));
+	}
+	return rc;
 }

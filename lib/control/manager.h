@@ -18,7 +18,13 @@ void manager_stop(struct manager *manager);
 /* Constant between start and stop; any thread. */
 uint32_t manager_nb_devices(const struct manager *manager);
 struct vmedia_device *manager_device(const struct manager *manager, uint32_t index);
+/* reactor=N binds it. */
+bool manager_device_stays(const struct manager *manager, uint32_t index);
 uint32_t manager_nb_reactors(const struct manager *manager);
 struct reactor *manager_reactor(const struct manager *manager, uint32_t index);
+
+/* Any thread but a reactor; one move at a time: another reactor takes a device over while it works.
+ * Errors as device_move(). */
+int manager_move(const struct manager *manager, uint32_t device, uint32_t reactor);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_telemetry.h>
@@ -112,13 +113,6 @@ show_device(const char *cmd, const char *params, struct rte_tel_data *data)
 	return 0;
 }
 
-static void
-reset_hists(void *device)
-{
-	device_hists_reset(device);
-}
-
-/* On the reactor, the histograms' only writer. */
 static int
 reset_device(const char *cmd, const char *params, struct rte_tel_data *data)
 {
@@ -127,8 +121,36 @@ reset_device(const char *cmd, const char *params, struct rte_tel_data *data)
 	if (device == NULL) {
 		return -ENODEV;
 	}
-	reactor_call(device_reactor(device), reset_hists, device);
+	device_hists_reset(device);
 	return rte_tel_data_string(data, "reset");
+}
+
+/* "NAME,REACTOR": the reactor's index. */
+static int
+move_device(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+	char name[128];
+	const char *comma = params != NULL ? strrchr(params, ',') : NULL;
+	unsigned int reactor;
+	char *end;
+	int rc;
+
+	if (comma == NULL || (size_t)(comma - params) >= sizeof(name)) {
+		return -EINVAL;
+	}
+	memcpy(name, params, (size_t)(comma - params));
+	name[comma - params] = '\0';
+	reactor = (unsigned int)strtoul(comma + 1, &end, 10);
+	if (end == comma + 1 || *end != '\0' || reactor >= manager_nb_reactors(manager)) {
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < manager_nb_devices(manager); i++) {
+		if (strcmp(vmedia_device_name(manager_device(manager, i)), name) == 0) {
+			rc = manager_move(manager, i, reactor);
+			return rc != 0 ? rc : rte_tel_data_string(data, "moved");
+		}
+	}
+	return -ENODEV;
 }
 
 static int
@@ -185,6 +207,7 @@ static const struct row {
 	{"/vmedia/devices", list_devices, "Names of all devices"},
 	{"/vmedia/device", show_device, "Counters and latencies of a device: NAME"},
 	{"/vmedia/hist_reset", reset_device, "Starts a device's latency histograms anew: NAME"},
+	{"/vmedia/move", move_device, "Gives a device to another reactor: NAME,INDEX"},
 	{"/vmedia/trace_load", load_trace, "Loads the LTTng-UST provider"},
 	{"/vmedia/reactors", show_reactors, "Busy, idle and sleeping time of all reactors"},
 };

@@ -2,7 +2,8 @@
 /*
  * Numbers for operators over DPDK's telemetry socket (dpdk-telemetry.py, or any JSON client):
  * /vmedia/devices, /vmedia/device,NAME, /vmedia/reactors, /vmedia/hist_reset,NAME,
- * /vmedia/trace_load. The callbacks run on DPDK's telemetry threads and read counters only.
+ * /vmedia/move,NAME,REACTOR, /vmedia/trace_load. The callbacks run on DPDK's telemetry threads; all
+ * but the last two only read counters.
  */
 #ifndef VMEDIA_CONTROL_TELEMETRY_H
 #define VMEDIA_CONTROL_TELEMETRY_H

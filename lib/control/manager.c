@@ -250,7 +250,8 @@ manager_device(const struct manager *m, uint32_t index)
 bool
 manager_device_stays(const struct manager *m, uint32_t index)
 {
-	return m->config->devices[index]->reactor != CONFIG_ANY_REACTOR;
+	return m->config->devices[index]->reactor != CONFIG_ANY_REACTOR ||
+	       !device_can_move(m->devices[index]);
 }
 
 uint32_t

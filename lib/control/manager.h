@@ -18,7 +18,7 @@ void manager_stop(struct manager *manager);
 /* Constant between start and stop; any thread. */
 uint32_t manager_nb_devices(const struct manager *manager);
 struct vmedia_device *manager_device(const struct manager *manager, uint32_t index);
-/* reactor=N binds it. */
+/* reactor=N or its backend binds it. */
 bool manager_device_stays(const struct manager *manager, uint32_t index);
 uint32_t manager_nb_reactors(const struct manager *manager);
 struct reactor *manager_reactor(const struct manager *manager, uint32_t index);

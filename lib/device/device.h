@@ -61,13 +61,14 @@ int device_create(const struct device_config *config, struct vmedia_device **dev
 /* Control thread, while the reactor runs. Disconnects the front-end, closes all sessions. */
 void device_destroy(struct vmedia_device *device);
 
+/* False: its backend keeps its reactor. */
+bool device_can_move(const struct vmedia_device *device);
 /*
  * Control threads, one at a time per device, never within a reactor: another reactor takes the
  * device over, whatever it is doing; driver, sessions and frames do not notice. Both run until it
- * returns. 0; -EBUSY: for a second there was no moment without a job under way; -EOPNOTSUPP: the
- * backend keeps its reactor; or why its fds could not be watched.
+ * returns. 0; -EBUSY: for a second there was no moment without a job under way; -EOPNOTSUPP: it
+ * cannot move; or why its fds could not be watched.
  */
-bool device_can_move(const struct vmedia_device *device);
 int device_move(struct vmedia_device *device, struct reactor *to);
 
 /* The listener that device_create hands to the transport (tests drive it through loopback). */

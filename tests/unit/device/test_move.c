@@ -149,6 +149,17 @@ Test(device_move, a_reset_finds_it_where_it_is)
 	cr_assert_eq(h->device->nb_open_sessions, 0);
 }
 
+Test(device_move, a_backend_that_keeps_its_reactor_stays)
+{
+	struct vmedia_backend_ops keeps = h_backend_ops;
+
+	keeps.keeps_reactor = true;
+	h->device->backend = &keeps;
+	cr_assert_eq(device_move(h->device, second), -EOPNOTSUPP);
+	cr_assert_eq(device_reactor(h->device), first);
+	h->device->backend = &h_backend_ops;
+}
+
 Test(device_move, to_where_it_is_is_nothing)
 {
 	cr_assert_eq(device_move(h->device, first), 0);

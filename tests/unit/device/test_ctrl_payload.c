@@ -44,38 +44,38 @@ teardown(void)
 	h_destroy(h);
 }
 
-static size_t
-put_list(struct virtio_media_sg_entry *sg, uint8_t *at, uint32_t size)
+/* Behind the controls a list may lie at any address. Its end. */
+static uint8_t *
+put_list(uint8_t *list, uint8_t *at, uint32_t size)
 {
-	size_t nb = 0;
-
 	for (uint32_t done = 0; done < size; done += 5) {
 		uint32_t len = size - done < 5 ? size - done : 5;
-
-		sg[nb++] = (struct virtio_media_sg_entry){
+		const struct virtio_media_sg_entry sg = {
 			.start = fake_guest_gpa(h->guest, at + done), .len = len};
+
+		memcpy(list, &sg, sizeof(sg));
+		list += sizeof(sg);
 	}
-	return nb;
+	return list;
 }
 
 static void
 put(uint32_t nb, uint32_t id0, uint32_t size0, uint32_t id1, uint32_t size1)
 {
 	const uint32_t ids[2] = {id0, id1}, sizes[2] = {size0, size1};
-	struct virtio_media_sg_entry *sg;
-	size_t nb_sg = 0;
+	uint8_t *list;
 
 	memset(&ask, 0, sizeof(ask));
 	ask.head.count = nb;
 	out_bytes = sizeof(ask.head) + nb * sizeof(ask.ctrl[0]);
-	sg = (struct virtio_media_sg_entry *)(void *)((uint8_t *)&ask + out_bytes);
+	list = (uint8_t *)&ask + out_bytes;
 	for (uint32_t i = 0; i < nb; i++) {
 		ask.ctrl[i].id = ids[i];
 		ask.ctrl[i].size = sizes[i];
 		ask.ctrl[i].value64 = sizes[i] != 0 ? (int64_t)POINTER : 0;
-		nb_sg += put_list(sg + nb_sg, memory[i], sizes[i]);
+		list = put_list(list, memory[i], sizes[i]);
 	}
-	in_bytes = out_bytes + nb_sg * sizeof(*sg);
+	in_bytes = (size_t)(list - (uint8_t *)&ask);
 }
 
 static int
@@ -200,16 +200,15 @@ Test(ctrl_payload, lists_follow_one_another_also_those_of_numbers)
 /* proves: R-57 S-7 */
 Test(ctrl_payload, lists_that_are_short_or_lead_nowhere_are_einval)
 {
-	struct virtio_media_sg_entry *sg;
+	const struct virtio_media_sg_entry nowhere = {.start = 1ull << 60, .len = 5};
 
 	setup();
 	put(1, H_CTRL_ARRAY, ARRAY_BYTES, 0, 0);
-	in_bytes -= sizeof(*sg);
+	in_bytes -= sizeof(nowhere);
 	cr_assert_eq(call(NR(S_EXT_CTRLS)), -EINVAL);
 	cr_assert_eq(call(NR(G_EXT_CTRLS)), -EINVAL);
 	put(1, H_CTRL_ARRAY, ARRAY_BYTES, 0, 0);
-	sg = (struct virtio_media_sg_entry *)(void *)((uint8_t *)&ask + out_bytes);
-	sg[1].start = 1ull << 60;
+	memcpy((uint8_t *)&ask + out_bytes + sizeof(nowhere), &nowhere, sizeof(nowhere));
 	cr_assert_eq(call(NR(S_EXT_CTRLS)), -EINVAL);
 	cr_assert_eq(call(NR(G_EXT_CTRLS)), -EINVAL);
 	cr_assert_eq(h->backend->nb_set_payload, 0);

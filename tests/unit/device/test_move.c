@@ -24,8 +24,10 @@ start(void)
 static void
 end(void)
 {
+	struct reactor *other = h->reactor == first ? second : first;
+
 	h_destroy(h);
-	reactor_destroy(h->reactor == first ? second : first);
+	reactor_destroy(other);
 }
 
 TestSuite(device_move, .init = start, .fini = end);

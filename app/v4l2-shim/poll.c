@@ -32,9 +32,10 @@ count_urgent(const struct pollfd *fds, nfds_t nb)
 }
 
 /* A copy of the program's array with room for as many more; NULL: nothing of ours is asked for, or
- * the pointer is bad, which the kernel says. Where it is not `few` it is freed by the caller. */
+ * the pointer is bad, which the kernel says. Where it is not `few` it is freed by the caller. Not
+ * const: to glibc the argument of ppoll is only written, and gcc warns of reading it. */
 static struct pollfd *
-fetch(const struct pollfd *fds, nfds_t nb, struct pollfd few[FEW])
+fetch(struct pollfd *fds, nfds_t nb, struct pollfd few[FEW])
 {
 	struct pollfd *all = few;
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compare/compare.h"
+#include "core/option.h"
 
 #ifdef HAVE_JSONC
 #include <json.h>
@@ -24,18 +25,6 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
-static double
-number(struct argp_state *state, const char *arg, double least, double most)
-{
-	char *end;
-	double n = strtod(arg, &end);
-
-	if (end == arg || *end != '\0' || !(n >= least && n <= most)) {
-		argp_error(state, "%s: a number from %g to %g, please", arg, least, most);
-	}
-	return n;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -43,9 +32,7 @@ parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'c':
-		if (cpu_pair_parse(arg, &o->common.cpus) != 0) {
-			exit(EXIT_USAGE);
-		}
+		option_cpus(arg, &o->common.cpus);
 		break;
 	case 'p':
 		o->common.packed = true;
@@ -54,17 +41,17 @@ parse(int key, char *arg, struct argp_state *state)
 		o->common.direct = true;
 		break;
 	case 'n':
-		o->pairs =
-			(unsigned int)number(state, arg, 1, COMPARE_MAX_PAIRS / COMPARE_MAX_ROUNDS);
+		o->pairs = (unsigned int)option_number(
+			state, arg, 1, COMPARE_MAX_PAIRS / COMPARE_MAX_ROUNDS);
 		break;
 	case 'r':
-		o->rounds = (unsigned int)number(state, arg, 4, COMPARE_MAX_ROUNDS);
+		o->rounds = (unsigned int)option_number(state, arg, 4, COMPARE_MAX_ROUNDS);
 		break;
 	case 's':
-		o->samples = (uint64_t)number(state, arg, 1000, 1e9);
+		o->samples = (uint64_t)option_number(state, arg, 1000, 1e9);
 		break;
 	case 't':
-		o->same = number(state, arg, 0.001, 1);
+		o->same = option_number(state, arg, 0.001, 1);
 		break;
 	case 'j':
 		o->json = arg;

@@ -16,6 +16,7 @@
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/figures.h"
+#include "core/option.h"
 #include "core/target.h"
 #include "driver/driver.h"
 
@@ -237,7 +238,6 @@ static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
 	struct connect *c = state->input;
-	char *end;
 
 	switch (key) {
 	case 'S':
@@ -247,18 +247,13 @@ parse(int key, char *arg, struct argp_state *state)
 		c->target_options.idle = arg;
 		break;
 	case 'c':
-		if (cpu_pair_parse(arg, &c->cpus) != 0) {
-			exit(EXIT_USAGE);
-		}
+		option_cpus(arg, &c->cpus);
 		break;
 	case 'p':
 		c->packed = true;
 		break;
 	case 'n':
-		c->rounds = (unsigned int)strtoul(arg, &end, 10);
-		if (end == arg || *end != '\0' || c->rounds < 1 || c->rounds > 100000) {
-			argp_error(state, "%s: a number from 1 to 100000, please", arg);
-		}
+		c->rounds = (unsigned int)option_whole(state, arg, 1, 100000);
 		break;
 	case 'j':
 		c->json = arg;

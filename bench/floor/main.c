@@ -9,6 +9,7 @@
 
 #include "core/cpu.h"
 #include "core/figures.h"
+#include "core/option.h"
 #include "floor/floor.h"
 
 #ifdef HAVE_JSONC
@@ -41,9 +42,7 @@ parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'c':
-		if (cpu_pair_parse(arg, &o->cpus) != 0) {
-			exit(EXIT_USAGE);
-		}
+		option_cpus(arg, &o->cpus);
 		return 0;
 	case 'n':
 		o->rounds = strtoull(arg, &end, 10);

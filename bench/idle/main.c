@@ -17,6 +17,7 @@
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/figures.h"
+#include "core/option.h"
 #include "core/target.h"
 #include "core/usage.h"
 #include "driver/driver.h"
@@ -258,18 +259,6 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
-static double
-number(struct argp_state *state, const char *arg, double least, double most)
-{
-	char *end;
-	double n = strtod(arg, &end);
-
-	if (end == arg || *end != '\0' || !(n >= least && n <= most)) {
-		argp_error(state, "%s: a number from %g to %g, please", arg, least, most);
-	}
-	return n;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -283,21 +272,20 @@ parse(int key, char *arg, struct argp_state *state)
 		o->target.idle = arg;
 		break;
 	case 'd':
-		o->target.nb_devices = (unsigned int)number(state, arg, 1, TARGET_MAX_DEVICES);
+		o->target.nb_devices =
+			(unsigned int)option_number(state, arg, 1, TARGET_MAX_DEVICES);
 		break;
 	case 'c':
-		if (cpu_pair_parse(arg, &o->cpus) != 0) {
-			exit(EXIT_USAGE);
-		}
+		option_cpus(arg, &o->cpus);
 		break;
 	case 'n':
-		o->wakes = (unsigned int)number(state, arg, 20, 100000);
+		o->wakes = (unsigned int)option_number(state, arg, 20, 100000);
 		break;
 	case 'r':
-		o->rest_ms = number(state, arg, 0.01, 60000);
+		o->rest_ms = option_number(state, arg, 0.01, 60000);
 		break;
 	case 't':
-		o->idle_seconds = number(state, arg, 0.1, 3600);
+		o->idle_seconds = option_number(state, arg, 0.1, 3600);
 		break;
 	case 'j':
 		o->json = arg;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/option.h"
 #include "latency/latency.h"
 
 enum {
@@ -31,19 +32,6 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
-static uint64_t
-number(struct argp_state *state, const char *arg, uint64_t least, uint64_t most)
-{
-	char *end;
-	uint64_t n = strtoull(arg, &end, 10);
-
-	if (*end != '\0' || n < least || n > most) {
-		argp_error(state, "%s: a number from %llu to %llu, please", arg,
-			(unsigned long long)least, (unsigned long long)most);
-	}
-	return n;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -58,12 +46,10 @@ parse(int key, char *arg, struct argp_state *state)
 		o->target.nb_sockets = 1;
 		break;
 	case KEY_PID:
-		o->target.pid = (pid_t)number(state, arg, 2, INT32_MAX);
+		o->target.pid = (pid_t)option_whole(state, arg, 2, INT32_MAX);
 		break;
 	case 'c':
-		if (cpu_pair_parse(arg, &o->cpus) != 0) {
-			exit(EXIT_USAGE);
-		}
+		option_cpus(arg, &o->cpus);
 		break;
 	case 'p':
 		o->packed = true;
@@ -75,13 +61,13 @@ parse(int key, char *arg, struct argp_state *state)
 		o->hugepages = true;
 		break;
 	case 'r':
-		o->runs = (unsigned int)number(state, arg, 1, LATENCY_MAX_RUNS);
+		o->runs = (unsigned int)option_whole(state, arg, 1, LATENCY_MAX_RUNS);
 		break;
 	case 'n':
-		o->samples = number(state, arg, 1, 1000000000);
+		o->samples = option_whole(state, arg, 1, 1000000000);
 		break;
 	case KEY_SLICES:
-		o->slices = (unsigned int)number(state, arg, 1, LATENCY_MAX_SLICES);
+		o->slices = (unsigned int)option_whole(state, arg, 1, LATENCY_MAX_SLICES);
 		break;
 	case 'j':
 		o->json = arg;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "core/option.h"
 #include "load/load.h"
 
 #define LOCAL_MEM_BYTES (2u << 20) /* guest memory of a driver: rings, slots, event buffers */
@@ -57,18 +58,6 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
-static double
-number(struct argp_state *state, const char *arg, double least, double most)
-{
-	char *end;
-	double n = strtod(arg, &end);
-
-	if (end == arg || *end != '\0' || !(n >= least && n <= most)) {
-		argp_error(state, "%s: a number from %g to %g, please", arg, least, most);
-	}
-	return n;
-}
-
 static void
 add_socket(struct load_options *o, const char *path, struct argp_state *state)
 {
@@ -111,31 +100,32 @@ parse_numbers(int key, const char *arg, struct argp_state *state, struct load_op
 {
 	switch (key) {
 	case 'd':
-		o->target.nb_devices = (unsigned int)number(state, arg, 1, TARGET_MAX_DEVICES);
+		o->target.nb_devices =
+			(unsigned int)option_number(state, arg, 1, TARGET_MAX_DEVICES);
 		break;
 	case KEY_PID:
-		o->target.pid = (pid_t)number(state, arg, 2, INT32_MAX);
+		o->target.pid = (pid_t)option_number(state, arg, 2, INT32_MAX);
 		break;
 	case 'q':
-		o->depth = (unsigned int)number(state, arg, 1, LOAD_MAX_DEPTH);
+		o->depth = (unsigned int)option_number(state, arg, 1, LOAD_MAX_DEPTH);
 		break;
 	case 'r':
-		o->rate = number(state, arg, 1, 1e8);
+		o->rate = option_number(state, arg, 1, 1e8);
 		break;
 	case KEY_SEED:
-		o->seed = (uint64_t)number(state, arg, 0, 1e15);
+		o->seed = (uint64_t)option_number(state, arg, 0, 1e15);
 		break;
 	case 't':
-		o->seconds = number(state, arg, 0.01, 3600);
+		o->seconds = option_number(state, arg, 0.01, 3600);
 		break;
 	case KEY_WARM_UP:
-		o->warm_up_seconds = number(state, arg, 0, 3600);
+		o->warm_up_seconds = option_number(state, arg, 0, 3600);
 		break;
 	case 'n':
-		o->runs = (unsigned int)number(state, arg, 1, LOAD_MAX_RUNS);
+		o->runs = (unsigned int)option_number(state, arg, 1, LOAD_MAX_RUNS);
 		break;
 	case KEY_SLICES:
-		o->slices = (unsigned int)number(state, arg, 1, 1000);
+		o->slices = (unsigned int)option_number(state, arg, 1, 1000);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -176,9 +166,7 @@ parse(int key, char *arg, struct argp_state *state)
 		add_socket(o, arg, state);
 		break;
 	case 'c':
-		if (cpu_pair_parse(arg, &o->cpus) != 0) {
-			exit(EXIT_USAGE);
-		}
+		option_cpus(arg, &o->cpus);
 		break;
 	case 'i':
 		o->ioctl = arg;

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "core/cpu.h"
 #include "core/environment.h"
+#include "core/option.h"
 #include "micro/micro.h"
 
 #ifdef HAVE_JSONC
@@ -43,18 +44,6 @@ static const struct argp_option argp_rows[] = {
 	{0},
 };
 
-static unsigned int
-number(struct argp_state *state, const char *arg, unsigned long least, unsigned long most)
-{
-	char *end;
-	unsigned long n = strtoul(arg, &end, 10);
-
-	if (*end != '\0' || n < least || n > most) {
-		argp_error(state, "%s: a number from %lu to %lu, please", arg, least, most);
-	}
-	return (unsigned int)n;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -62,10 +51,10 @@ parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'c':
-		o->cpus.device = (int)number(state, arg, 0, 1023);
+		o->cpus.device = (int)option_whole(state, arg, 0, 1023);
 		return 0;
 	case 'r':
-		o->rounds = number(state, arg, 1, MAX_ROUNDS);
+		o->rounds = (unsigned int)option_whole(state, arg, 1, MAX_ROUNDS);
 		return 0;
 	case 'o':
 		o->only = arg;

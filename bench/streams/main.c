@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "core/option.h"
 #include "streams/streams.h"
 
 static const struct argp_option rows[] = {
@@ -19,18 +20,6 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
-static double
-number(struct argp_state *state, const char *arg, double least, double most)
-{
-	char *end;
-	double n = strtod(arg, &end);
-
-	if (end == arg || *end != '\0' || !(n >= least && n <= most)) {
-		argp_error(state, "%s: a number from %g to %g, please", arg, least, most);
-	}
-	return n;
-}
-
 static void
 parse_counts(struct argp_state *state, char *arg, struct streams_options *o)
 {
@@ -41,7 +30,8 @@ parse_counts(struct argp_state *state, char *arg, struct streams_options *o)
 		if (o->nb_counts == STREAMS_MAX_GROUPS) {
 			argp_error(state, "--devices: at most %d numbers", STREAMS_MAX_GROUPS);
 		}
-		o->counts[o->nb_counts++] = (unsigned int)number(state, at, 1, TARGET_MAX_DEVICES);
+		o->counts[o->nb_counts++] =
+			(unsigned int)option_number(state, at, 1, TARGET_MAX_DEVICES);
 	}
 }
 
@@ -58,21 +48,19 @@ parse(int key, char *arg, struct argp_state *state)
 		parse_counts(state, arg, o);
 		break;
 	case 'f':
-		o->fps = (unsigned int)number(state, arg, 1, 1000);
+		o->fps = (unsigned int)option_number(state, arg, 1, 1000);
 		break;
 	case 'c':
-		if (cpu_pair_parse(arg, &o->cpus) != 0) {
-			exit(EXIT_USAGE);
-		}
+		option_cpus(arg, &o->cpus);
 		break;
 	case 'p':
 		o->packed = true;
 		break;
 	case 'r':
-		o->runs = (unsigned int)number(state, arg, 1, STREAMS_MAX_RUNS);
+		o->runs = (unsigned int)option_number(state, arg, 1, STREAMS_MAX_RUNS);
 		break;
 	case 't':
-		o->seconds = number(state, arg, 0.1, 3600);
+		o->seconds = option_number(state, arg, 0.1, 3600);
 		break;
 	case 'j':
 		o->json = arg;

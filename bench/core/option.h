@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Values of the benches' options. What is wrong is told on stderr and ends the process, EXIT_USAGE
+ * where argp_err_exit_status is that. Main thread. */
+#ifndef VMEDIA_BENCH_OPTION_H
+#define VMEDIA_BENCH_OPTION_H
+
+#include <argp.h>
+#include <stdint.h>
+
+#include "core/cpu.h"
+
+double option_number(struct argp_state *state, const char *arg, double least, double most);
+uint64_t option_whole(struct argp_state *state, const char *arg, uint64_t least, uint64_t most);
+/* As cpu_pair_parse() wants them. */
+void option_cpus(const char *arg, struct cpu_pair *cpus);
+
+#endif

@@ -86,7 +86,7 @@ name_memory(struct host_buffer *hb)
 	bool import = hb->queue->mode == HOST_IMPORT;
 	struct v4l2_buffer *b = &hb->b;
 
-	b->memory = import ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
+	b->memory = host_memory_of(hb->queue->mode);
 	if (!v4l2_type_is_multiplanar(b->type)) {
 		b->m.userptr = import ? (uintptr_t)hb->addrs[0] : 0;
 		b->length = hb->lengths[0];
@@ -150,8 +150,7 @@ static int
 take_one(struct host_queue *q)
 {
 	struct v4l2_plane planes[VIDEO_MAX_PLANES] = {{0}};
-	struct v4l2_buffer b = {.type = q->type,
-		.memory = q->mode == HOST_IMPORT ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP};
+	struct v4l2_buffer b = {.type = q->type, .memory = host_memory_of(q->mode)};
 	struct host_buffer *hb;
 	int err;
 

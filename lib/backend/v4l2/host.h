@@ -156,6 +156,11 @@ void host_run_streamoff(struct host_job *job);
 int host_queue_fall_back(struct host_queue *q);
 /* The fd is closed: mappings go. */
 void host_queue_forget(struct host_queue *q);
+static inline uint32_t
+host_memory_of(enum host_mode mode)
+{
+	return mode == HOST_IMPORT ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
+}
 static inline struct host_queue *
 host_queue_of(struct host *host, uint32_t type)
 {

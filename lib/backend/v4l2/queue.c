@@ -12,12 +12,6 @@
 #include "base/util.h"
 #include "protocol/ioctl.h"
 
-static uint32_t
-memory_of(enum host_mode mode)
-{
-	return mode == HOST_IMPORT ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
-}
-
 static const char *
 mode_text(enum host_mode mode)
 {
@@ -64,7 +58,7 @@ query(struct host_queue *q, uint32_t index, struct v4l2_buffer *b, struct v4l2_p
 	memset(planes, 0, VIDEO_MAX_PLANES * sizeof(planes[0]));
 	b->type = q->type;
 	b->index = index;
-	b->memory = memory_of(q->mode);
+	b->memory = host_memory_of(q->mode);
 	if (v4l2_type_is_multiplanar(q->type)) {
 		b->m.planes = planes;
 		b->length = VIDEO_MAX_PLANES;
@@ -118,10 +112,11 @@ map_from(struct host_queue *q, uint32_t first)
 /* ---- REQBUFS ---- */
 
 static int
-ask(struct host_queue *q, enum host_mode mode, uint32_t *count)
+ask(struct host_queue *q, enum host_mode mode, void *arg)
 {
+	uint32_t *count = arg;
 	struct v4l2_requestbuffers rb = {
-		.count = *count, .type = q->type, .memory = memory_of(mode)};
+		.count = *count, .type = q->type, .memory = host_memory_of(mode)};
 	int err = host_ioctl(q->host, VIDIOC_REQBUFS, &rb);
 
 	if (err == 0) {
@@ -133,16 +128,16 @@ ask(struct host_queue *q, enum host_mode mode, uint32_t *count)
 
 /* -EINVAL is a driver's word for a kind of memory that it does not know. */
 static int
-ask_best(struct host_queue *q, uint32_t *count)
+try_modes(struct host_queue *q, enum host_mode wanted,
+	int (*make)(struct host_queue *q, enum host_mode mode, void *arg), void *arg)
 {
-	enum host_mode wanted = q->host->dev->buffers;
 	int err = -EINVAL;
 
 	if (wanted != HOST_COPY) {
-		err = ask(q, HOST_IMPORT, count);
+		err = make(q, HOST_IMPORT, arg);
 	}
 	if (err == -EINVAL && wanted != HOST_IMPORT) {
-		err = ask(q, HOST_COPY, count);
+		err = make(q, HOST_COPY, arg);
 	}
 	return err;
 }
@@ -217,7 +212,8 @@ host_run_reqbufs(struct host_job *job)
 
 	memset(&job->made, 0, sizeof(job->made));
 	q->type = rb->type;
-	job->status = choose ? ask_best(q, &count) : ask(q, q->mode, &count);
+	job->status =
+		choose ? try_modes(q, q->host->dev->buffers, ask, &count) : ask(q, q->mode, &count);
 	if (job->status == -EBUSY || job->status == -ENODEV) {
 		return; /* nothing has changed */
 	}
@@ -237,29 +233,15 @@ host_run_reqbufs(struct host_job *job)
 /* ---- CREATE_BUFS ---- */
 
 static int
-create(struct host_queue *q, enum host_mode mode, struct v4l2_create_buffers *create)
+create(struct host_queue *q, enum host_mode mode, void *arg)
 {
+	struct v4l2_create_buffers *cb = arg;
 	int err;
 
-	create->memory = memory_of(mode);
-	err = host_ioctl(q->host, VIDIOC_CREATE_BUFS, create);
+	cb->memory = host_memory_of(mode);
+	err = host_ioctl(q->host, VIDIOC_CREATE_BUFS, cb);
 	if (err == 0) {
 		q->mode = mode;
-	}
-	return err;
-}
-
-static int
-create_best(struct host_queue *q, struct v4l2_create_buffers *cb)
-{
-	enum host_mode wanted = q->nb_buffers > 0 ? q->mode : q->host->dev->buffers;
-	int err = -EINVAL;
-
-	if (wanted != HOST_COPY) {
-		err = create(q, HOST_IMPORT, cb);
-	}
-	if (err == -EINVAL && wanted != HOST_IMPORT) {
-		err = create(q, HOST_COPY, cb);
 	}
 	return err;
 }
@@ -272,7 +254,7 @@ host_run_create_bufs(struct host_job *job)
 
 	memset(&job->made, 0, sizeof(job->made));
 	q->type = cb->format.type;
-	job->status = create_best(q, cb);
+	job->status = try_modes(q, q->nb_buffers > 0 ? q->mode : q->host->dev->buffers, create, cb);
 	if (job->status == 0 && cb->count > 0) {
 		/* Indices are the guest's: none may be missing. */
 		job->status =

@@ -87,19 +87,16 @@ send_initial(struct vmedia_session *session, struct subscription *s)
 	event_flush(session->device);
 }
 
-int
-subscription_add(struct vmedia_session *session, const struct v4l2_event_subscription *sub)
+/* NULL: there is no room. */
+static struct subscription *
+add(struct vmedia_session *session, const struct v4l2_event_subscription *sub)
 {
-	struct subscription *s;
+	struct subscription *s = take_slot(session);
 
-	if (find(session, sub->type, sub->id) != NULL) {
-		return 0;
-	}
-	s = take_slot(session);
 	if (s == NULL) {
 		counter_inc(&session->device->counters.nb_quota);
 		counter_inc(&session->device->refused.quota_subscriptions);
-		return -ENOMEM;
+		return NULL;
 	}
 	s->type = sub->type;
 	s->id = sub->id;
@@ -107,24 +104,33 @@ subscription_add(struct vmedia_session *session, const struct v4l2_event_subscri
 	s->session = session;
 	s->pending_valid = false;
 	s->pending.kind = PENDING_EVENT;
-	return 0;
+	return s;
+}
+
+int
+subscription_add(struct vmedia_session *session, const struct v4l2_event_subscription *sub)
+{
+	return find(session, sub->type, sub->id) != NULL || add(session, sub) != NULL ? 0 : -ENOMEM;
 }
 
 int
 core_subscribe_event(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	const struct v4l2_event_subscription *sub = arg;
+	struct subscription *s;
 	int ret = check(session, sub);
 
 	if (ret != 0 || find(session, sub->type, sub->id) != NULL) {
 		return ret;
 	}
-	ret = subscription_add(session, sub);
-	if (ret == 0 && sub->type == V4L2_EVENT_CTRL &&
-		(sub->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)) {
-		send_initial(session, find(session, sub->type, sub->id));
+	s = add(session, sub);
+	if (s == NULL) {
+		return -ENOMEM;
 	}
-	return ret;
+	if (s->type == V4L2_EVENT_CTRL && (s->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)) {
+		send_initial(session, s);
+	}
+	return 0;
 }
 
 int

@@ -9,14 +9,16 @@
 
 #include <criterion/criterion.h>
 
-#include "frontend.h"
+#include "bed.h"
 #include "transport/eal.h"
 #include "transport/gateway.h"
 
 #define AVAIL_OFFSET 0x80000u
 #define USED_OFFSET  0xa0000u
 
-static struct fe *
+struct bed bed;
+
+static void
 memory_init(struct fe *fe)
 {
 	for (int i = 0; i < FE_NB_REGIONS; i++) {
@@ -34,85 +36,85 @@ memory_init(struct fe *fe)
 		fe->kicks[i] = eventfd(0, EFD_CLOEXEC);
 		fe->calls[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	}
-	return fe;
 }
 
 static void
-create_transport(struct bed *bed, enum transport_compat compat)
+create_transport(enum transport_compat compat)
 {
 	struct transport_config config = {.name = "cam0",
-		.path = bed->path,
+		.path = bed.path,
 		.listen_fd = -1,
-		.arena_fd = bed->arena_fd,
+		.arena_fd = bed.arena_fd,
 		.arena_bytes = FE_ARENA_BYTES,
-		.lost = &bed->dev.lost,
+		.lost = &bed.dev.lost,
 		.lost_mark = 1,
 		.compat = compat};
 
-	cr_assert_eq(vhost_user_ops.create(&config, &fake_listener, &bed->dev, &bed->transport), 0);
+	cr_assert_eq(vhost_user_ops.create(&config, &fake_listener, &bed.dev, &bed.transport), 0);
 }
 
 void
-bed_offer(struct bed *bed, enum transport_compat compat, uint64_t offer)
+bed_offer(enum transport_compat compat, uint64_t offer)
 {
-	fe_disconnect(&bed->fe);
-	vhost_user_ops.destroy(bed->transport);
-	create_transport(bed, compat);
-	bed->fe.offer = offer;
-	bed->dev.nb_resets = 0;
-	fe_connect(&bed->fe, bed->path);
+	fe_disconnect(&bed.fe);
+	vhost_user_ops.destroy(bed.transport);
+	create_transport(compat);
+	bed.fe.offer = offer;
+	bed.dev.nb_resets = 0;
+	fe_connect(&bed.fe, bed.path);
 }
 
 void
-bed_init(struct bed *bed)
+bed_set_up(void)
 {
 	struct transport_eal_config eal = {.program = "vmedia-test"};
 
-	memset(bed, 0, sizeof(*bed));
+	memset(&bed, 0, sizeof(bed));
 	cr_assert_eq(transport_eal_init(&eal), 0);
 	cr_assert_eq(gateway_start(), 0);
-	snprintf(bed->path, sizeof(bed->path), "/tmp/vmedia-test-%d.sock", (int)getpid());
-	bed->arena_fd = memfd_create("arena", MFD_CLOEXEC);
-	cr_assert_eq(ftruncate(bed->arena_fd, FE_ARENA_BYTES), 0);
-	fake_device_init(&bed->dev);
-	create_transport(bed, TRANSPORT_COMPAT_AUTO);
-	bed->fe.fd = -1;
-	bed->fe.channel = -1;
-	bed->fe.protocol = FE_PROTOCOL;
-	bed->fe.features = FE_VIRTIO;
-	bed->fe.offer = FE_OFFER;
-	bed->fe.queue_size = FE_QUEUE_SIZE;
-	bed->fe.uva = FE_UVA;
-	bed->fe.mq = true;
-	memory_init(&bed->fe);
+	snprintf(bed.path, sizeof(bed.path), "/tmp/vmedia-test-%d.sock", (int)getpid());
+	bed.arena_fd = memfd_create("arena", MFD_CLOEXEC);
+	cr_assert_eq(ftruncate(bed.arena_fd, FE_ARENA_BYTES), 0);
+	fake_device_init(&bed.dev);
+	create_transport(TRANSPORT_COMPAT_AUTO);
+	bed.fe.fd = -1;
+	bed.fe.channel = -1;
+	bed.fe.protocol = FE_PROTOCOL;
+	bed.fe.features = FE_VIRTIO;
+	bed.fe.offer = FE_OFFER;
+	bed.fe.queue_size = FE_QUEUE_SIZE;
+	bed.fe.uva = FE_UVA;
+	bed.fe.mq = true;
+	memory_init(&bed.fe);
+	fe_connect(&bed.fe, bed.path);
 }
 
 void
-bed_fini(struct bed *bed)
+bed_tear_down(void)
 {
-	vhost_user_ops.destroy(bed->transport);
-	cr_assert_eq(access(bed->path, F_OK), -1);
+	vhost_user_ops.destroy(bed.transport);
+	cr_assert_eq(access(bed.path, F_OK), -1);
 	cr_assert_eq(gateway_stop(), 0);
-	fe_disconnect(&bed->fe);
+	fe_disconnect(&bed.fe);
 	for (int i = 0; i < FE_NB_REGIONS; i++) {
-		munmap(bed->fe.mem[i], FE_MEM_BYTES);
-		close(bed->fe.mem_fds[i]);
+		munmap(bed.fe.mem[i], FE_MEM_BYTES);
+		close(bed.fe.mem_fds[i]);
 	}
 	for (int i = 0; i < TRANSPORT_NB_QUEUES; i++) {
-		close(bed->fe.kicks[i]);
-		close(bed->fe.calls[i]);
+		close(bed.fe.kicks[i]);
+		close(bed.fe.calls[i]);
 	}
-	close(bed->arena_fd);
-	fake_device_fini(&bed->dev);
-	cr_assert_eq(bed->dev.nb_breaches, 0, "the listener's contract was broken %u times",
-		bed->dev.nb_breaches);
+	close(bed.arena_fd);
+	fake_device_fini(&bed.dev);
+	cr_assert_eq(bed.dev.nb_breaches, 0, "the listener's contract was broken %u times",
+		bed.dev.nb_breaches);
 	transport_eal_fini();
 }
 
 void
-bed_assert_runs(const struct bed *bed)
+bed_assert_runs(void)
 {
-	const struct fake_device *dev = &bed->dev;
+	const struct fake_device *dev = &bed.dev;
 	struct transport_status status;
 
 	cr_assert(dev->running[0] && dev->running[1]);
@@ -120,18 +122,18 @@ bed_assert_runs(const struct bed *bed)
 	for (int queue = 0; queue < TRANSPORT_NB_QUEUES; queue++) {
 		const struct virtq_config *config = &dev->configs[queue];
 
-		cr_assert_eq(config->size, bed->fe.queue_size);
+		cr_assert_eq(config->size, bed.fe.queue_size);
 		cr_assert_geq(config->callfd, 0);
 		cr_assert_geq(config->kickfd, 0);
 		cr_assert(config->event_idx);
-		cr_assert_eq(config->indirect, (bed->fe.features & 1ull << 28) != 0);
-		cr_assert_eq((char *)config->desc - bed->dev.mem.regions[0].addr,
-			queue * FE_RING_STRIDE);
+		cr_assert_eq(config->indirect, (bed.fe.features & 1ull << 28) != 0);
+		cr_assert_eq(
+			(char *)config->desc - bed.dev.mem.regions[0].addr, queue * FE_RING_STRIDE);
 	}
-	vhost_user_status(bed->transport, &status);
+	vhost_user_status(bed.transport, &status);
 	cr_assert(status.connected && status.started);
-	cr_assert_eq(status.features, bed->fe.features);
-	cr_assert_eq(status.protocol_features, bed->fe.protocol);
+	cr_assert_eq(status.features, bed.fe.features);
+	cr_assert_eq(status.protocol_features, bed.fe.protocol);
 	cr_assert_eq(status.nb_bad_messages, 0);
 }
 

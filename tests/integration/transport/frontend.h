@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fake_device.h"
+#include "transport/transport.h"
 
 #define FE_NR          8u /* NEED_REPLY */
 #define FE_MEM_BYTES   (4u << 20)
@@ -64,26 +64,6 @@ struct fe {
 	bool mq;                             /* ask for the number of queues */
 	bool split_sends;                    /* every message in three pieces, with pauses */
 };
-
-/* Everything a test needs around the gateway. */
-struct bed {
-	struct fake_device dev;
-	struct transport *transport;
-	int arena_fd;
-	char path[108];
-	struct fe fe;
-};
-
-/* EAL, gateway, one device with an arena, its socket. Asserts on failure. */
-void bed_init(struct bed *bed);
-/* The same device, made anew with other protocol features to offer. Disconnects. */
-void bed_offer(struct bed *bed, enum transport_compat compat, uint64_t offer);
-/* Takes it all down and asserts that the listener's contract was kept. */
-void bed_fini(struct bed *bed);
-
-/* Both rings run, with all that the front-end said, and no message was bad. */
-void bed_assert_runs(const struct bed *bed);
-unsigned int bed_count_fds(void);
 
 void fe_connect(struct fe *fe, const char *path);
 void fe_disconnect(struct fe *fe);

@@ -5,25 +5,10 @@
 
 #include <criterion/criterion.h>
 
-#include "frontend.h"
+#include "bed.h"
 #include "transport/gateway.h"
 
-static struct bed bed;
-
-static void
-set_up(void)
-{
-	bed_init(&bed);
-	fe_connect(&bed.fe, bed.path);
-}
-
-static void
-tear_down(void)
-{
-	bed_fini(&bed);
-}
-
-TestSuite(gateway_config, .init = set_up, .fini = tear_down, .timeout = 30);
+TestSuite(gateway_config, .init = bed_set_up, .fini = bed_tear_down, .timeout = 30);
 
 /* INDIRECT_DESC, EVENT_IDX, VERSION_1, RING_PACKED, and the bit of vhost-user itself. */
 /* proves: R-3 R-4 R-18 */

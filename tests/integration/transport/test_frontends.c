@@ -4,28 +4,13 @@
 
 #include <criterion/criterion.h>
 
-#include "frontend.h"
+#include "bed.h"
 #include "transport/gateway.h"
 
 #define OFFER_LEGACY (FE_OFFER | 1ull << 20 | 1ull << 31)
 #define NO_SHMEM     0x629ull
 
-static struct bed bed;
-
-static void
-set_up(void)
-{
-	bed_init(&bed);
-	fe_connect(&bed.fe, bed.path);
-}
-
-static void
-tear_down(void)
-{
-	bed_fini(&bed);
-}
-
-TestSuite(frontends, .init = set_up, .fini = tear_down, .timeout = 30);
+TestSuite(frontends, .init = bed_set_up, .fini = bed_tear_down, .timeout = 30);
 
 static void
 assert_maps(void)
@@ -72,7 +57,7 @@ crosvm_sleep_and_wake(void)
 	fe_play_rings(&bed.fe, FE_SCRIPT(FE_DISABLE, 11));
 	cr_assert_eq(bed.fe.bases[0], 40);
 	crosvm_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 1);
 }
 
@@ -83,7 +68,7 @@ crosvm_reset(void)
 	fe_clear_rings(&bed.fe);
 	bed.fe.bases[0] = bed.fe.bases[1] = 0;
 	crosvm_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 2);
 }
 
@@ -91,7 +76,7 @@ Test(frontends, A8_crosvm_of_2026_starts_sleeps_wakes_and_resets)
 {
 	crosvm_connect();
 	crosvm_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	assert_maps();
 	crosvm_sleep_and_wake();
 	crosvm_reset();
@@ -109,7 +94,7 @@ Test(frontends, A8_queues_of_32768_and_of_2_run)
 		bed.fe.queue_size = sizes[i];
 		crosvm_connect();
 		crosvm_activate();
-		bed_assert_runs(&bed);
+		bed_assert_runs();
 	}
 }
 
@@ -117,14 +102,14 @@ Test(frontends, A8_queues_of_32768_and_of_2_run)
 static void
 crosvm_acks(enum transport_compat compat, uint64_t offer, uint64_t shmem, uint64_t reply_ack)
 {
-	bed_offer(&bed, compat, offer);
+	bed_offer(compat, offer);
 	crosvm_connect();
 	fe_disconnect(&bed.fe);
 	fe_connect(&bed.fe, bed.path);
 	bed.fe.protocol = 0x221 | shmem | reply_ack;
 	crosvm_connect();
 	crosvm_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(frontends, A9_bit_21_alone_is_shared_memory)
@@ -169,11 +154,11 @@ Test(frontends, A9_bit_31_alone_means_crosvms_own_messages)
 
 Test(frontends, A9_history_is_offered_only_where_legacy_is_wanted)
 {
-	bed_offer(&bed, TRANSPORT_COMPAT_CURRENT, 0x400629);
+	bed_offer(TRANSPORT_COMPAT_CURRENT, 0x400629);
 	fe_play(&bed.fe, FE_SCRIPT(1, 15));
-	bed_offer(&bed, TRANSPORT_COMPAT_AUTO, FE_OFFER);
+	bed_offer(TRANSPORT_COMPAT_AUTO, FE_OFFER);
 	fe_play(&bed.fe, FE_SCRIPT(1, 15));
-	bed_offer(&bed, TRANSPORT_COMPAT_LEGACY, OFFER_LEGACY);
+	bed_offer(TRANSPORT_COMPAT_LEGACY, OFFER_LEGACY);
 	fe_play(&bed.fe, FE_SCRIPT(1, 15));
 }
 
@@ -213,7 +198,7 @@ Test(frontends, A10_cloud_hypervisor_wants_a_reply_to_everything)
 	bed.fe.bases[1] = 16; /* its avail index: the driver posted 16 event buffers */
 	ch_create();
 	ch_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.configs[1].avail_base, 0, "all 16 are there");
 	assert_maps();
 	nb_fds = bed_count_fds();
@@ -224,7 +209,7 @@ Test(frontends, A10_cloud_hypervisor_wants_a_reply_to_everything)
 		bed.fe.bases[0] = 0;
 		bed.fe.bases[1] = 0;
 		ch_activate();
-		bed_assert_runs(&bed);
+		bed_assert_runs();
 		cr_assert_eq(bed.dev.nb_resets, 1 + i);
 		assert_maps(); /* on the new channel */
 	}
@@ -238,7 +223,7 @@ Test(frontends, B4_cloud_hypervisor_pauses_by_enable_alone)
 	assert_maps();
 	use_chains(12, 3);
 	fe_play_each(&bed.fe, FE_SCRIPT(FE_DISABLE, 18));
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 1);
 	cr_assert_eq(bed.dev.configs[0].avail_base, 12);
 	cr_assert(fe_silent(bed.fe.channel, 50));
@@ -256,7 +241,7 @@ Test(frontends, A11_cloud_hypervisor_reconnects_and_does_not_ask_what_it_knows)
 	bed.fe.need_reply = FE_NR_ALWAYS;
 	bed.fe.bases[0] = 12;
 	ch_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.configs[0].avail_base, 12, "the rings are as the last one left them");
 	assert_maps();
 }
@@ -284,7 +269,7 @@ Test(frontends, A12_libkrun_owns_late_and_never_answers_a_map)
 {
 	libkrun_create();
 	libkrun_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	assert_maps();
 }
 
@@ -310,7 +295,7 @@ Test(frontends, B3_libkrun_resets_by_disable_alone)
 	fe_play_each(&bed.fe, FE_SCRIPT(FE_DISABLE));
 	fe_clear_rings(&bed.fe);
 	libkrun_activate();
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 2);
 	cr_assert_eq(bed.dev.configs[1].avail_base, 0);
 	assert_maps();
@@ -329,13 +314,13 @@ Test(frontends, A13_alioth_kicks_first_and_wants_replies_before_it_negotiated_th
 	fe_play(&bed.fe, FE_SCRIPT(2));
 	fe_play_each(&bed.fe, FE_SCRIPT(12, 13, 8, 10, 9, 18));
 	fe_set_u64(&bed.fe, 39, 15, -1);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	assert_maps();
 	use_chains(8, 2);
 	fe_play_each(&bed.fe, FE_SCRIPT(FE_DISABLE));
 	fe_set_u64(&bed.fe, 39, 0, -1);
 	fe_clear_rings(&bed.fe);
 	fe_play_each(&bed.fe, FE_SCRIPT(12, 13, 8, 10, 9, 18));
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 2);
 }

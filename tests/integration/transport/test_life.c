@@ -13,28 +13,14 @@
 
 #include <criterion/criterion.h>
 
-#include "frontend.h"
+#include "bed.h"
 #include "transport/gateway.h"
 
 #define NB_RECONNECTS 1000
 
-static struct bed bed;
 static const uint32_t zero_bases[2];
 
-static void
-set_up(void)
-{
-	bed_init(&bed);
-	fe_connect(&bed.fe, bed.path);
-}
-
-static void
-tear_down(void)
-{
-	bed_fini(&bed);
-}
-
-TestSuite(gateway_life, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(gateway_life, .init = bed_set_up, .fini = bed_tear_down, .timeout = 60);
 
 static void
 start(const uint32_t *bases)
@@ -324,19 +310,19 @@ Test(gateway_life, E_a_flood_of_messages_that_want_replies_is_answered_in_order)
 
 Test(gateway_life, B10_reset_device_stops_the_rings_and_a_start_follows)
 {
-	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+	bed_offer(TRANSPORT_COMPAT_ALL,
 		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
 	bed.fe.protocol |= 1ull << 13 | 1ull << 16;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
 	fe_set_u64(&bed.fe, 39, 0, -1);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	fe_set(&bed.fe, 34, NULL, 0, -1);
 	cr_assert(!bed.dev.running[0] && !bed.dev.running[1]);
 	cr_assert_eq(bed.dev.nb_resets, 2);
 	fe_clear_rings(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(gateway_life, E_disconnect_at_every_byte_of_a_message_is_survived)

@@ -10,27 +10,19 @@
 #include <criterion/criterion.h>
 
 #include "base/fault.h"
-#include "frontend.h"
+#include "bed.h"
 #include "transport/gateway.h"
 
-static struct bed bed;
 static const uint32_t zero_bases[2];
 
 static void
 set_up(void)
 {
-	bed_init(&bed);
-	fe_connect(&bed.fe, bed.path);
+	bed_set_up();
 	fe_qemu_realize(&bed.fe);
 }
 
-static void
-tear_down(void)
-{
-	bed_fini(&bed);
-}
-
-TestSuite(gateway_memory, .init = set_up, .fini = tear_down, .timeout = 30);
+TestSuite(gateway_memory, .init = set_up, .fini = bed_tear_down, .timeout = 30);
 
 Test(gateway_memory, device_sees_the_guests_bytes_at_guest_addresses)
 {
@@ -156,13 +148,13 @@ Test(gateway_memory, E_a_region_removed_under_its_rings_stops_them_and_nothing_e
 	const struct fe_region *r = &bed.fe.regions[0];
 	const uint64_t region[4] = {r->gpa, r->bytes, FE_UVA + r->gpa, r->offset};
 
-	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+	bed_offer(TRANSPORT_COMPAT_ALL,
 		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
 	bed.fe.protocol |= 1ull << 15;
 	fe_qemu_realize(&bed.fe);
 	fe_play(&bed.fe, FE_SCRIPT(36, 2, 37));
 	fe_play_rings(&bed.fe, FE_SCRIPT(8, 10, 9, 12, 13, 18));
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(fe_mem_reg(&bed.fe, 38, region, -1), 0);
 	cr_assert_eq(bed.dev.mem.nb_regions, FE_NB_REGIONS - 1);
 	cr_assert(!bed.dev.running[0] && !bed.dev.running[1]);

@@ -7,13 +7,12 @@
 
 #include <criterion/criterion.h>
 
-#include "frontend.h"
+#include "bed.h"
 #include "transport/gateway.h"
 
 #define SLOTS        (1ull << 15)
 #define HEADER_BYTES 12
 
-static struct bed bed;
 static const uint32_t zero_bases[2];
 
 /* A reason without one does not compile. */
@@ -37,20 +36,7 @@ static const struct {
 #undef X
 };
 
-static void
-set_up(void)
-{
-	bed_init(&bed);
-	fe_connect(&bed.fe, bed.path);
-}
-
-static void
-tear_down(void)
-{
-	bed_fini(&bed);
-}
-
-TestSuite(gateway_refusals, .init = set_up, .fini = tear_down, .timeout = 100);
+TestSuite(gateway_refusals, .init = bed_set_up, .fini = bed_tear_down, .timeout = 100);
 
 static void
 assert_refused(uint32_t request, const void *payload, uint32_t size, int fd)
@@ -186,7 +172,7 @@ provoke_bad_table(void)
 static void
 slots_begin(void)
 {
-	bed_offer(&bed, TRANSPORT_COMPAT_ALL, FE_OFFER | SLOTS);
+	bed_offer(TRANSPORT_COMPAT_ALL, FE_OFFER | SLOTS);
 	fe_set_u64(&bed.fe, 16, FE_PROTOCOL | SLOTS, -1);
 	bed.fe.protocol = FE_PROTOCOL | SLOTS;
 }
@@ -335,7 +321,7 @@ begin_anew(void)
 	bed.fe.protocol = FE_PROTOCOL;
 	bed.fe.rings[0].desc = 0;
 	bed.dev.nb_windows = 0;
-	bed_offer(&bed, TRANSPORT_COMPAT_AUTO, FE_OFFER);
+	bed_offer(TRANSPORT_COMPAT_AUTO, FE_OFFER);
 }
 
 /* proves: S-22 */

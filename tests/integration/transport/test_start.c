@@ -5,33 +5,19 @@
 
 #include <criterion/criterion.h>
 
-#include "frontend.h"
+#include "bed.h"
 #include "transport/gateway.h"
 
-static struct bed bed;
 static const uint32_t zero_bases[2];
 
-static void
-set_up(void)
-{
-	bed_init(&bed);
-	fe_connect(&bed.fe, bed.path);
-}
-
-static void
-tear_down(void)
-{
-	bed_fini(&bed);
-}
-
-TestSuite(gateway_start, .init = set_up, .fini = tear_down, .timeout = 30);
+TestSuite(gateway_start, .init = bed_set_up, .fini = bed_tear_down, .timeout = 30);
 
 Test(gateway_start, A1_qemu_order_starts_both_rings_and_resets_once)
 {
 	fe_qemu_realize(&bed.fe);
 	cr_assert_eq(bed.dev.nb_quiesces, 0, "nothing ran, nothing to quiesce");
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 1);
 }
 
@@ -40,7 +26,7 @@ Test(gateway_start, A2_qemu_order_without_reply_ack_works_too)
 	bed.fe.protocol &= ~FE_REPLY_ACK;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(gateway_start, A3_qemu_order_without_mq_works_too)
@@ -49,7 +35,7 @@ Test(gateway_start, A3_qemu_order_without_mq_works_too)
 	bed.fe.mq = false;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(gateway_start, A15_qemu_order_with_messages_in_pieces_works_too)
@@ -57,7 +43,7 @@ Test(gateway_start, A15_qemu_order_with_messages_in_pieces_works_too)
 	bed.fe.split_sends = true;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(gateway_start, packed_rings_begin_at_the_base_given)
@@ -67,7 +53,7 @@ Test(gateway_start, packed_rings_begin_at_the_base_given)
 	bed.fe.features |= FE_PACKED;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert(bed.dev.configs[0].packed && bed.dev.configs[1].packed);
 	cr_assert_eq(bed.dev.configs[0].avail_base, 0x8000);
 	cr_assert_eq(bed.dev.configs[1].used_base, 0x8000);
@@ -79,7 +65,7 @@ Test(gateway_start, A10_split_rings_begin_at_the_used_index_not_at_base)
 
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.configs[1].avail_base, 0);
 	cr_assert_eq(bed.dev.configs[1].used_base, 0);
 }
@@ -99,7 +85,7 @@ Test(gateway_start, A14_kick_and_enable_before_the_addresses_start_the_rings_as_
 	}
 	cr_assert(!bed.dev.running[0]);
 	fe_set_mem_table(&bed.fe, -1, 0);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(gateway_start, A15_glued_messages_are_answered_in_order)
@@ -145,7 +131,7 @@ Test(gateway_start, A3b_qemu_order_without_config_works_too)
 	bed.fe.protocol &= ~(1ull << 9);
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(gateway_start, A4_qemu_with_memory_slots_adds_regions_one_by_one)
@@ -153,7 +139,7 @@ Test(gateway_start, A4_qemu_with_memory_slots_adds_regions_one_by_one)
 	const uint64_t window[4] = {2 * FE_GPA, FE_ARENA_BYTES, FE_UVA + 2 * FE_GPA, 0};
 	unsigned int nb_quiesces, nb_fds;
 
-	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+	bed_offer(TRANSPORT_COMPAT_ALL,
 		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
 	bed.fe.protocol |= 1ull << 15;
 	fe_qemu_realize(&bed.fe);
@@ -161,7 +147,7 @@ Test(gateway_start, A4_qemu_with_memory_slots_adds_regions_one_by_one)
 	cr_assert_eq(bed.dev.mem.nb_regions, 2);
 	fe_play_rings(&bed.fe, FE_SCRIPT(8, 10, 9, 12, 13));
 	fe_play_each(&bed.fe, FE_SCRIPT(18, 13));
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	nb_quiesces = bed.dev.nb_quiesces;
 	nb_fds = bed_count_fds();
 	for (int i = 0; i < 20; i++) {
@@ -170,7 +156,7 @@ Test(gateway_start, A4_qemu_with_memory_slots_adds_regions_one_by_one)
 	}
 	cr_assert_eq(bed.dev.nb_quiesces, nb_quiesces, "our own window stops nothing");
 	cr_assert_eq(bed_count_fds(), nb_fds);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 }
 
 Test(gateway_start, A5_gpa_addresses_beside_shmem_are_ring_addresses_of_the_guest)
@@ -179,7 +165,7 @@ Test(gateway_start, A5_gpa_addresses_beside_shmem_are_ring_addresses_of_the_gues
 	bed.fe.uva = 0;
 	fe_qemu_realize(&bed.fe);
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	vhost_user_ops.window_map(bed.transport);
 	fe_serve_map(&bed.fe, 0);
 	cr_assert_eq(fake_device_wait_window(&bed.dev, 1), 0);
@@ -189,14 +175,14 @@ Test(gateway_start, A5_gpa_addresses_beside_shmem_are_ring_addresses_of_the_gues
 static void
 start_with_status(uint64_t status)
 {
-	bed_offer(&bed, TRANSPORT_COMPAT_ALL,
+	bed_offer(TRANSPORT_COMPAT_ALL,
 		FE_OFFER | 1ull << 13 | 1ull << 15 | 1ull << 16 | 1ull << 20 | 1ull << 31);
 	bed.fe.protocol |= 1ull << 16;
 	fe_qemu_realize(&bed.fe);
 	cr_assert_eq(fe_get_u64(&bed.fe, 40), 0);
 	fe_set_u64(&bed.fe, 39, status, -1);
 	fe_qemu_start(&bed.fe, zero_bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(fe_get_u64(&bed.fe, 40), status);
 }
 
@@ -216,7 +202,7 @@ Test(gateway_start, A7_status_0_at_a_pause_resets_nothing)
 	cr_assert_eq(fe_get_u64(&bed.fe, 40), 0);
 	fe_set_u64(&bed.fe, 39, 15, -1);
 	fe_qemu_start(&bed.fe, bed.fe.bases);
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 1, "sessions survive");
 	cr_assert_eq(bed.dev.configs[0].avail_base, 77);
 }
@@ -238,7 +224,7 @@ Test(gateway_start, A14_set_features_twice_resets_nothing)
 	fe_qemu_start(&bed.fe, zero_bases);
 	*fe_used_idx(&bed.fe, 0) = bed.dev.bases[0] = 3;
 	fe_play(&bed.fe, FE_SCRIPT(2, 2));
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	cr_assert_eq(bed.dev.nb_resets, 1);
 	cr_assert_eq(bed.dev.configs[0].avail_base, 3);
 }
@@ -247,7 +233,7 @@ Test(gateway_start, A14_rings_may_run_before_there_is_a_channel)
 {
 	fe_play(&bed.fe, FE_SCRIPT(1, 15, 16, 17, 3, 2, 5));
 	fe_play_rings(&bed.fe, FE_SCRIPT(8, 10, 9, 12, 13, 18));
-	bed_assert_runs(&bed);
+	bed_assert_runs();
 	vhost_user_ops.window_map(bed.transport);
 	fe_play(&bed.fe, FE_SCRIPT(21));
 	fe_serve_map(&bed.fe, 0);

@@ -5,26 +5,12 @@
 
 #include <criterion/criterion.h>
 
-#include "frontend.h"
+#include "bed.h"
 #include "transport/gateway.h"
 
-static struct bed bed;
 static const uint32_t zero_bases[2];
 
-static void
-set_up(void)
-{
-	bed_init(&bed);
-	fe_connect(&bed.fe, bed.path);
-}
-
-static void
-tear_down(void)
-{
-	bed_fini(&bed);
-}
-
-TestSuite(gateway_window, .init = set_up, .fini = tear_down, .timeout = 30);
+TestSuite(gateway_window, .init = bed_set_up, .fini = bed_tear_down, .timeout = 30);
 
 static void
 start(void)

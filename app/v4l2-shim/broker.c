@@ -120,6 +120,7 @@ loop(struct broker *broker)
 	while (!is_idle(broker) || !broker->had_client) {
 		do {
 			nb = driver_poll(broker->drv);
+			sessions_update(broker);
 		} while (nb > 0);
 		if (nb < 0) {
 			return;
@@ -137,6 +138,7 @@ loop(struct broker *broker)
 
 			source->fn(source, event.events);
 		}
+		sessions_update(broker);
 	}
 }
 
@@ -170,6 +172,7 @@ broker_run(const char *socket_path, const char *address, int ready_fd)
 	signal(SIGPIPE, SIG_IGN);
 	LIST_INIT(&broker.channels);
 	LIST_INIT(&broker.sessions);
+	LIST_INIT(&broker.stale);
 	memcpy(broker.address, address, strnlen(address, sizeof(broker.address) - 1));
 	ret = start(&broker, socket_path);
 	if (write(ready_fd, &ret, sizeof(ret)) != sizeof(ret) && ret == 0) {

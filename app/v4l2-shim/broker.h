@@ -30,6 +30,7 @@ struct broker {
 	char address[SHIM_ADDRESS_BYTES];
 	LIST_HEAD(, channel) channels;
 	LIST_HEAD(, session) sessions;
+	LIST_HEAD(, session) stale; /* something arrived, and their sockets do not say it yet */
 	uint32_t last_token;
 	uint64_t last_map;
 	bool had_client;
@@ -107,6 +108,8 @@ struct session {
 	int fd;
 	int pri_fd, pri_peer; /* both ends stay here; a copy of pri_peer is the program's */
 	bool readable, filled, urgent;
+	bool is_stale;
+	LIST_ENTRY(session) stale_link;
 	uint32_t priority;
 	struct queue queues[BROKER_NB_TYPES];
 	TAILQ_HEAD(, subscription) subscriptions;
@@ -134,6 +137,9 @@ void session_close(struct session *session);
 struct session *session_by_token(struct broker *broker, uint32_t token);
 /* Makes the open's sockets say what its queues say. reply: NULL when no answer is on its way. */
 void session_update(struct session *session, struct shim_reply *reply);
+/* The same for all where something arrived since the last call: what the device finished at once,
+ * as an m2m device does a pair of buffers, programs see at once. */
+void sessions_update(struct broker *broker);
 
 /* ioctl.c: answers now or later */
 void ioctl_start(struct call *call);

@@ -95,7 +95,28 @@ event_arrived(struct driver_session *driver, const struct driver_event *event, v
 		events_arrived(session, &event->v4l2);
 	}
 	ioctl_wake(session);
-	session_update(session, NULL);
+	if (!session->is_stale) {
+		session->is_stale = true;
+		LIST_INSERT_HEAD(&session->broker->stale, session, stale_link);
+	}
+}
+
+static void
+freshen(struct session *session)
+{
+	session->is_stale = false;
+	LIST_REMOVE(session, stale_link);
+}
+
+void
+sessions_update(struct broker *broker)
+{
+	struct session *session;
+
+	while ((session = LIST_FIRST(&broker->stale)) != NULL) {
+		freshen(session);
+		session_update(session, NULL);
+	}
 }
 
 /* The program closed its last copy, or filled its side. */
@@ -193,6 +214,9 @@ session_close(struct session *session)
 	if (session->driver != NULL) {
 		/* Answers what is in flight; a device that is gone needs no CLOSE. */
 		driver_close(session->driver);
+	}
+	if (session->is_stale) {
+		freshen(session);
 	}
 	LIST_REMOVE(session, link);
 	queues_free(session);

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What of the picture counts: an m2m node crops what goes in and composes into what comes out. */
+/*
+ * What of the picture counts: an m2m node crops what goes in and composes into what comes out; a
+ * camera crops its own picture and composes that into the buffer, without scaling, so that both
+ * rectangles have the same size.
+ */
 #include <errno.h>
 
+#include "base/util.h"
 #include "device/internal.h"
 #include "media/format.h"
 #include "media/selection.h"
+
+#define MIN_CROP 16 /* pixels, both ways */
 
 /* Single- and multi-planar types mean the same here. NULL: neither. */
 static struct vmedia_format *
@@ -24,69 +31,112 @@ format_of(struct vmedia_session *session, uint32_t type)
 	}
 }
 
-/* The rectangle of a target; -EINVAL: this direction has none. */
-static int
-find(struct vmedia_session *session, const struct v4l2_selection *s, struct v4l2_rect *r)
-{
-	const struct vmedia_format *f = format_of(session, s->type);
-	bool output = f == &session_context(session)->output;
+/* The two rectangles of a direction; NULL: it has none. */
+struct pair {
+	struct v4l2_rect *crop, *compose;
+};
 
+static struct pair
+pair_of(struct vmedia_session *session, struct vmedia_format *f)
+{
 	if (f == NULL) {
-		return -EINVAL;
+		return (struct pair){NULL, NULL};
 	}
-	switch (s->target) {
-	case V4L2_SEL_TGT_CROP:
-	case V4L2_SEL_TGT_COMPOSE:
-	case V4L2_SEL_TGT_COMPOSE_PADDED:
-		*r = f->selection;
-		break;
-	default:
-		*r = (struct v4l2_rect){0, 0, f->width, f->height};
+	if (f == &session_context(session)->output) {
+		return (struct pair){&f->selection, NULL};
 	}
-	switch (s->target) {
+	return (struct pair){device_is_m2m(session->device) ? NULL : &f->source, &f->selection};
+}
+
+/* The rectangle that a target is or lies in; NULL: this direction has no such target. */
+static struct v4l2_rect *
+rect_of(struct vmedia_session *session, struct vmedia_format *f, uint32_t target)
+{
+	struct pair pair = pair_of(session, f);
+
+	switch (target) {
 	case V4L2_SEL_TGT_CROP:
 	case V4L2_SEL_TGT_CROP_DEFAULT:
 	case V4L2_SEL_TGT_CROP_BOUNDS:
-		return output ? 0 : -EINVAL;
+		return pair.crop;
 	case V4L2_SEL_TGT_COMPOSE:
 	case V4L2_SEL_TGT_COMPOSE_DEFAULT:
 	case V4L2_SEL_TGT_COMPOSE_BOUNDS:
 	case V4L2_SEL_TGT_COMPOSE_PADDED:
-		return output ? -EINVAL : 0;
+		return pair.compose;
 	default:
-		return -EINVAL;
+		return NULL;
 	}
+}
+
+/* Around what it composes a camera writes black, an m2m node nothing. */
+static bool
+is_the_rectangle(const struct vmedia_session *session, uint32_t target)
+{
+	return target == V4L2_SEL_TGT_CROP || target == V4L2_SEL_TGT_COMPOSE ||
+	       (target == V4L2_SEL_TGT_COMPOSE_PADDED && device_is_m2m(session->device));
 }
 
 int
 core_g_selection(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	struct v4l2_selection *s = arg;
+	struct vmedia_format *f = format_of(session, s->type);
+	const struct v4l2_rect *r = rect_of(session, f, s->target);
 
+	if (r == NULL) {
+		return -EINVAL;
+	}
 	s->flags = 0;
-	return find(session, s, &s->r);
+	s->r = is_the_rectangle(session, s->target) ? *r
+	                                            : (struct v4l2_rect){0, 0, f->width, f->height};
+	return 0;
+}
+
+/* The other rectangle of a camera takes the size of this one and moves as little as it can. */
+static void
+follow(const struct vmedia_format *f, const struct v4l2_rect *r, struct v4l2_rect *other)
+{
+	other->width = r->width;
+	other->height = r->height;
+	other->left = (int32_t)MIN((uint32_t)other->left, f->width - r->width);
+	other->top = (int32_t)MIN((uint32_t)other->top, f->height - r->height);
+}
+
+/* A camera's rectangles may be smaller than its buffers can be. */
+static struct selection_limits
+limits_of(const struct vmedia_session *session, const struct vmedia_format *f, bool is_camera)
+{
+	const struct vmedia_node *node = &session->device->node;
+	const struct vmedia_format_desc *desc = format_desc(node, f->fourcc);
+
+	return (struct selection_limits){f->width, f->height,
+		is_camera ? MIN_CROP : desc->min_width, is_camera ? MIN_CROP : desc->min_height,
+		node->selection_step};
 }
 
 int
 core_s_selection(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
-	const struct vmedia_node *node = &session->device->node;
 	struct v4l2_selection *s = arg;
 	struct vmedia_format *f = format_of(session, s->type);
-	const struct vmedia_format_desc *desc;
+	struct v4l2_rect *r = rect_of(session, f, s->target);
+	struct pair pair = pair_of(session, f);
+	bool is_camera = pair.crop != NULL && pair.compose != NULL;
 	struct selection_limits limits;
-	struct v4l2_rect now;
-	int ret = find(session, s, &now);
+	int ret;
 
-	if (ret != 0 || (s->target != V4L2_SEL_TGT_CROP && s->target != V4L2_SEL_TGT_COMPOSE)) {
+	if (r == NULL || (s->target != V4L2_SEL_TGT_CROP && s->target != V4L2_SEL_TGT_COMPOSE)) {
 		return -EINVAL;
 	}
-	desc = format_desc(node, f->fourcc);
-	limits = (struct selection_limits){
-		f->width, f->height, desc->min_width, desc->min_height, node->selection_step};
+	limits = limits_of(session, f, is_camera);
 	ret = selection_adjust(&limits, s->flags, &s->r);
-	if (ret == 0) {
-		f->selection = s->r;
+	if (ret != 0) {
+		return ret;
 	}
-	return ret;
+	*r = s->r;
+	if (is_camera) {
+		follow(f, r, r == pair.crop ? pair.compose : pair.crop);
+	}
+	return 0;
 }

@@ -35,8 +35,8 @@ struct format_info {
 const struct format_info *format_info(uint32_t fourcc);
 
 /*
- * Fills nb_planes, bytesperline, sizeimage and selection (the whole) of *f from its fourcc, width
- * and height.
+ * Fills nb_planes, bytesperline, sizeimage, selection and source (the whole) of *f from its fourcc,
+ * width and height.
  * -EINVAL: unknown fourcc or a size of 0; -EOVERFLOW: a plane beyond 4 GiB. *f is then unchanged.
  */
 int format_layout(struct vmedia_format *f);

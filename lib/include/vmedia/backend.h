@@ -116,6 +116,10 @@ struct vmedia_ctrl_desc {
 	const int64_t *numbers;  /* INTEGER_MENU: maximum + 1 */
 	uint32_t dims[V4L2_CTRL_MAX_DIMS]; /* arrays: elements; 0 ends the list */
 	const uint32_t *elems;             /* arrays: what each is at first; NULL: value */
+	/* id of the BOOLEAN that decides about this number (V4L2's auto clusters), 0: none. While
+	 * it is 1 this one is VOLATILE and INACTIVE: get_ctrl is asked, what the guest sets is
+	 * ignored. When it becomes 0 the value stays what it was then, and set_ctrl is told. */
+	uint32_t master;
 };
 
 /* What the node is; filled by create, constant afterwards. The device refuses to start with one
@@ -131,7 +135,8 @@ struct vmedia_node {
 	uint32_t nb_ctrls;
 	uint64_t arena_bytes; /* for buffers, when formats is empty */
 	uint32_t events; /* besides controls': 1 << V4L2_EVENT_EOS, _SOURCE_CHANGE, _FRAME_SYNC */
-	/* m2m: crops and composes in steps of so many pixels, see vmedia_format; 0: it does not */
+	/* m2m nodes and cameras: crop and compose in steps of so many pixels, see vmedia_format; 0:
+	 * they do not */
 	uint32_t selection_step;
 	bool mmap_only; /* jobs touch the buffers: SHARED_PAGES are refused */
 	/* the format before the first S_FMT */
@@ -150,6 +155,9 @@ struct vmedia_format {
 	struct v4l2_fract interval; /* seconds per frame */
 	/* what of the picture counts: crop of an output format, compose of a capture format */
 	struct v4l2_rect selection;
+	/* crop of a camera: what of its picture, which is width x height, goes into `selection`;
+	 * as large as that */
+	struct v4l2_rect source;
 };
 
 /* Answers one ioctl. `arg` is the V4L2 struct, a private copy of the guest's, zero where the guest

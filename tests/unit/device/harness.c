@@ -47,9 +47,12 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 	{H_CTRL_BITS, V4L2_CTRL_TYPE_BITMASK, "Bits", 0, 7, 0, 4, 0, NULL},
 	{H_CTRL_TEXT, V4L2_CTRL_TYPE_STRING, "Text", 2, 8, 2, 0, 0, NULL},
 	{H_CTRL_ARRAY, V4L2_CTRL_TYPE_U16, "Array", 10, 1000, 1, 70, 0, NULL, .dims = {2, 3}},
+	{H_CTRL_AUTO, V4L2_CTRL_TYPE_BOOLEAN, "Gain, Automatic", 0, 1, 1, 0, 0, NULL},
+	{H_CTRL_GAIN, V4L2_CTRL_TYPE_INTEGER, "Gain", 0, 100, 1, 50, 0, NULL,
+		.master = H_CTRL_AUTO},
 };
 
-static bool next_is_m2m, next_is_endless, next_has_more_ctrls;
+static bool next_is_m2m, next_is_endless, next_has_more_ctrls, next_crops;
 
 static int
 create(struct vmedia_device *device, struct vmedia_node *node)
@@ -66,7 +69,7 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	node->ctrls = ctrls;
 	node->nb_ctrls = next_has_more_ctrls ? ARRAY_SIZE(ctrls) : 1;
 	node->events = 1u << V4L2_EVENT_EOS | 1u << V4L2_EVENT_SOURCE_CHANGE;
-	node->selection_step = next_is_m2m ? 2 : 0;
+	node->selection_step = next_is_m2m || next_crops ? 2 : 0;
 	node->default_fourcc = V4L2_PIX_FMT_YUYV;
 	node->default_width = H_WIDTH;
 	node->default_height = H_HEIGHT;
@@ -296,6 +299,7 @@ h_create(const struct h_config *given)
 	next_is_m2m = c->m2m;
 	next_has_more_ctrls = c->more_ctrls;
 	next_is_endless = c->endless;
+	next_crops = c->crops;
 	must(device_create(&config, &h->device) == 0);
 	h->transport = device_transport(h->device);
 	h->backend = vmedia_device_priv(h->device);

@@ -21,6 +21,8 @@
 #define H_CTRL_BITS  V4L2_CID_3A_LOCK
 #define H_CTRL_TEXT  (V4L2_CID_USER_BASE | 0xf000) /* STRING, 2, 4, 6 or 8 characters */
 #define H_CTRL_ARRAY (V4L2_CID_USER_BASE | 0xf001) /* U16, 2 x 3, each 10 .. 1000 */
+#define H_CTRL_AUTO  V4L2_CID_AUTOGAIN
+#define H_CTRL_GAIN  V4L2_CID_GAIN /* H_CTRL_AUTO decides about it */
 #define H_EVENT_SIZE 608
 #define H_MAX_REPLY  32768
 
@@ -36,6 +38,7 @@ struct h_config {
 	bool event_idx;
 	bool m2m;
 	bool more_ctrls; /* H_CTRL_* besides H_CTRL */
+	bool crops;      /* crop and compose, though it is a camera */
 	enum h_cut cut;
 	bool no_shared_pages;
 	uint32_t deadline_ms;

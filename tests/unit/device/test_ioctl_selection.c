@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Crop and compose of a codec; a camera of these tests has neither. */
+/* Crop and compose of a codec, and of a camera that has them. */
 #include <criterion/criterion.h>
 #include <errno.h>
 
@@ -16,6 +16,13 @@ static void
 setup(bool m2m)
 {
 	h = h_create(&(struct h_config){.m2m = m2m});
+	s = h_open(h);
+}
+
+static void
+setup_camera(void)
+{
+	h = h_create(&(struct h_config){.crops = true});
 	s = h_open(h);
 }
 
@@ -133,5 +140,90 @@ Test(ioctl_selection, what_cannot_be_is_refused_and_changes_nothing)
 	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_CROP, 1u << 7, &r), -EINVAL);
 	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, whole);
 	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE, whole);
+	teardown();
+}
+
+static const struct v4l2_rect whole_picture = {0, 0, H_WIDTH, H_HEIGHT};
+
+/* proves: R-61 */
+Test(ioctl_selection, a_camera_crops_its_picture_and_composes_it_into_the_buffer)
+{
+	struct v4l2_rect r;
+
+	setup_camera();
+	for (uint32_t target = 0; target < 0x200; target++) {
+		bool known =
+			target <= V4L2_SEL_TGT_CROP_BOUNDS ||
+			(target >= V4L2_SEL_TGT_COMPOSE && target <= V4L2_SEL_TGT_COMPOSE_PADDED);
+
+		cr_assert_eq(get(s, CAPTURE, target, &r), known ? 0 : -EINVAL, "target %x", target);
+		if (known) {
+			expect(s, CAPTURE, target, whole_picture);
+		}
+	}
+	teardown();
+}
+
+/* proves: R-61 */
+/* The picture is not scaled: the other rectangle takes the size and stays within the buffer. */
+Test(ioctl_selection, crop_and_compose_of_a_camera_have_one_size)
+{
+	struct v4l2_rect r = {6, 2, 32, 16};
+
+	setup_camera();
+	cr_assert_eq(set(CAPTURE, V4L2_SEL_TGT_CROP, 0, &r), 0);
+	expect(s, CAPTURE, V4L2_SEL_TGT_CROP, (struct v4l2_rect){6, 2, 32, 16});
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE, (struct v4l2_rect){0, 0, 32, 16});
+	r = (struct v4l2_rect){30, 14, 32, 16};
+	cr_assert_eq(set(CAPTURE, V4L2_SEL_TGT_COMPOSE, 0, &r), 0);
+	expect(s, CAPTURE, V4L2_SEL_TGT_CROP, (struct v4l2_rect){6, 2, 32, 16});
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE, (struct v4l2_rect){30, 14, 32, 16});
+	r = (struct v4l2_rect){0, 0, 40, 24};
+	cr_assert_eq(set(CAPTURE, V4L2_SEL_TGT_CROP, 0, &r), 0);
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE, (struct v4l2_rect){24, 8, 40, 24});
+	r = (struct v4l2_rect){2, 2, 60, 28};
+	cr_assert_eq(set(CAPTURE, V4L2_SEL_TGT_COMPOSE, 0, &r), 0);
+	expect(s, CAPTURE, V4L2_SEL_TGT_CROP, (struct v4l2_rect){0, 0, 60, 28});
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE_PADDED, whole_picture);
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE_BOUNDS, whole_picture);
+	teardown();
+}
+
+Test(ioctl_selection, constraint_flags_hold_for_both_rectangles_of_a_camera)
+{
+	static const struct {
+		uint32_t flags;
+		int ret;
+		struct v4l2_rect got;
+	} rows[] = {
+		{0, 0, {6, 4, 32, 18}},
+		{V4L2_SEL_FLAG_GE, 0, {4, 2, 32, 18}},
+		{V4L2_SEL_FLAG_LE, 0, {6, 4, 30, 16}},
+		{V4L2_SEL_FLAG_GE | V4L2_SEL_FLAG_LE, -ERANGE, {0, 0, H_WIDTH, H_HEIGHT}},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) * 2; i++) {
+		uint32_t target = i % 2 ? V4L2_SEL_TGT_COMPOSE : V4L2_SEL_TGT_CROP;
+		struct v4l2_rect r = {5, 3, 31, 17};
+
+		setup_camera();
+		cr_assert_eq(set(CAPTURE, target, rows[i / 2].flags, &r), rows[i / 2].ret);
+		expect(s, CAPTURE, target, rows[i / 2].got);
+		teardown();
+	}
+}
+
+Test(ioctl_selection, another_format_is_the_whole_picture_again)
+{
+	struct v4l2_format f = {.type = CAPTURE};
+	struct v4l2_rect r = {6, 2, 32, 16};
+
+	setup_camera();
+	cr_assert_eq(set(CAPTURE, V4L2_SEL_TGT_CROP, 0, &r), 0);
+	cr_assert_eq(h_ioctl(h, s, NR(G_FMT), &f, sizeof(f), sizeof(f)), 0);
+	cr_assert_eq(f.fmt.pix.width, H_WIDTH, "the buffer keeps its size");
+	cr_assert_eq(h_ioctl(h, s, NR(S_FMT), &f, sizeof(f), sizeof(f)), 0);
+	expect(s, CAPTURE, V4L2_SEL_TGT_CROP, whole_picture);
+	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE, whole_picture);
 	teardown();
 }

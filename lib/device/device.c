@@ -179,7 +179,7 @@ create_ctrls(struct vmedia_device *device)
 
 	device->ctrls = calloc(1, ctrls_bytes(device));
 	device->ctrl_payload = malloc(ctrls_bytes(device)); /* the largest of them, and more */
-	device->ctrl_changed = calloc(MAX(device->node.nb_ctrls, 1), sizeof(bool));
+	device->ctrl_changed = calloc(MAX(device->node.nb_ctrls, 1), 1);
 	device->ctrl_memory = calloc(
 		(size_t)(1 + DEVICE_NB_SPARES) * IOCTL_MAX_CTRLS, sizeof(device->ctrl_memory[0]));
 	if (device->ctrls == NULL || device->ctrl_payload == NULL || device->ctrl_changed == NULL ||

@@ -260,7 +260,8 @@ struct vmedia_device {
 	struct vmedia_node node;
 	struct ctrl_state *ctrls; /* node.nb_ctrls; on m2m nodes sessions have their own */
 	uint8_t *ctrl_payload;    /* room for the largest; of the command at hand */
-	bool *ctrl_changed;       /* by the command at hand; node.nb_ctrls */
+	uint8_t *ctrl_changed;    /* V4L2_EVENT_CTRL_CH_* and CTRL_IS_NEWS of the command at hand;
+	                           * node.nb_ctrls */
 	struct v4l2_ext_control *ctrl_scratch; /* IOCTL_MAX_CTRLS; input of the command at hand */
 	struct v4l2_ext_control *ctrl_memory;  /* of the scratch and all spares */
 	struct v4l2_ext_control *ctrl_spares[DEVICE_NB_SPARES]; /* for deferred commands */
@@ -454,6 +455,20 @@ device_is_m2m(const struct vmedia_device *device)
 {
 	return (device->node.device_caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) != 0;
 }
+
+/* The control changed and the command did not name it: its session hears of it, too. */
+#define CTRL_IS_NEWS 0x80
+
+/* ---- cluster.c: controls that another one decides about (V4L2's auto clusters) */
+/* Flags that a control has because of what its master is at first. */
+uint32_t cluster_flags(const struct vmedia_node *node, const struct vmedia_ctrl_desc *desc);
+/* Other controls have this one as their master. */
+bool cluster_has_master(const struct vmedia_node *node, const struct vmedia_ctrl_desc *desc);
+/* Before the backend hears that a master is switched off: the others keep the values of now. */
+void cluster_keep(struct vmedia_session *session, const struct vmedia_ctrl_desc *master);
+/* After a master has become 0 or 1. tell_changed afterwards. */
+void cluster_switch(
+	struct vmedia_session *session, const struct vmedia_ctrl_desc *master, bool is_automatic);
 
 /* ---- ctrl_payload.c: what stands behind the pointers of EXT_CTRLS */
 /* Where in the command the payload of a control begins. */

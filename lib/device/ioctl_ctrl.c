@@ -33,7 +33,8 @@ ctrls_init(const struct vmedia_device *device, struct ctrl_state *state)
 	for (uint32_t i = 0; i < table.nb; i++) {
 		const struct vmedia_ctrl_desc *desc = &table.descs[i];
 
-		state[i] = (struct ctrl_state){.value = desc->value};
+		state[i] = (struct ctrl_state){
+			.value = desc->value, .flags = cluster_flags(&device->node, desc)};
 		if (ctrl_payload_bytes(desc) != 0) {
 			state[i].payload = payloads + ctrl_payload_offset(&table, i);
 			ctrl_payload_default(desc, state[i].payload);
@@ -58,7 +59,8 @@ ctrl_now(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc,
 	if (ctrl_readable(desc) != 0) {
 		return -EACCES;
 	}
-	if (unlikely(desc->flags & V4L2_CTRL_FLAG_VOLATILE) && backend->get_ctrl != NULL) {
+	if (unlikely((desc->flags | state->flags) & V4L2_CTRL_FLAG_VOLATILE) &&
+		backend->get_ctrl != NULL) {
 		return backend->get_ctrl(session, desc->id, &state->value);
 	}
 	return 0;
@@ -126,16 +128,19 @@ tell_changed(struct vmedia_session *cause)
 	uint32_t i;
 
 	for (i = 0; i < device->node.nb_ctrls; i++) {
-		if (!device->ctrl_changed[i]) {
+		uint32_t changes = device->ctrl_changed[i];
+		bool is_news = changes & CTRL_IS_NEWS;
+
+		if (likely(changes == 0)) {
 			continue;
 		}
-		device->ctrl_changed[i] = false;
-		ctrl_fill_event(
-			&device->node.ctrls[i], &ctrls[i], V4L2_EVENT_CTRL_CH_VALUE, &event);
+		device->ctrl_changed[i] = 0;
+		ctrl_fill_event(&device->node.ctrls[i], &ctrls[i],
+			changes & ~(uint32_t)CTRL_IS_NEWS, &event);
 		if (device_is_m2m(device)) {
-			tell(cause, &event, true);
+			tell(cause, &event, !is_news);
 		} else {
-			tell_all(device, &event, cause);
+			tell_all(device, &event, is_news ? NULL : cause);
 		}
 	}
 }
@@ -169,13 +174,12 @@ vmedia_ctrl_update(struct vmedia_device *device, uint32_t id, int64_t value)
 void
 vmedia_ctrl_grab(struct vmedia_device *device, uint32_t id, bool grabbed)
 {
-	uint32_t flags = grabbed ? V4L2_CTRL_FLAG_GRABBED : 0;
 	const struct vmedia_ctrl_desc *desc;
 	struct ctrl_state *state = state_of(device, id, &desc);
 	struct v4l2_event event;
 
-	if (state != NULL && state->flags != flags) {
-		state->flags = flags;
+	if (state != NULL && !(state->flags & V4L2_CTRL_FLAG_GRABBED) == grabbed) {
+		state->flags ^= V4L2_CTRL_FLAG_GRABBED;
 		ctrl_fill_event(desc, state, V4L2_EVENT_CTRL_CH_FLAGS, &event);
 		tell_all(device, &event, NULL);
 	}
@@ -188,18 +192,25 @@ set_value(struct vmedia_session *session, const struct vmedia_ctrl_desc *desc, i
 	struct vmedia_device *device = session->device;
 	struct ctrl_table table = table_of(session);
 	int index = ctrl_index(&table, desc);
-	int64_t *current = &session_context(session)->ctrls[index].value;
+	struct ctrl_state *current = &session_context(session)->ctrls[index];
 	int ret = 0;
 
-	if (*current == value && !(ctrl_flags(desc) & V4L2_CTRL_FLAG_EXECUTE_ON_WRITE)) {
+	if (current->flags & V4L2_CTRL_FLAG_VOLATILE ||
+		(current->value == value &&
+			!(ctrl_flags(desc) & V4L2_CTRL_FLAG_EXECUTE_ON_WRITE))) {
 		return 0;
+	}
+	if (value == 0) {
+		cluster_keep(session, desc);
 	}
 	if (device->backend->set_ctrl != NULL) {
 		ret = device->backend->set_ctrl(session, desc->id, value);
 	}
-	if (ret == 0 && *current != value) {
-		*current = value;
-		device->ctrl_changed[index] = true;
+	if (ret == 0 && current->value != value) {
+		current->value = value;
+		device->ctrl_changed[index] &= (uint8_t)~CTRL_IS_NEWS;
+		device->ctrl_changed[index] |= V4L2_EVENT_CTRL_CH_VALUE;
+		cluster_switch(session, desc, value != 0);
 	}
 	return ret;
 }
@@ -215,18 +226,28 @@ dynamic_flags(struct vmedia_session *session, const struct vmedia_ctrl_desc *des
 
 /* ---- The old API */
 
+/* Who asks by an old number is answered by it. */
+static uint32_t
+shown_id(uint32_t asked, const struct vmedia_ctrl_desc *desc)
+{
+	return (asked & V4L2_CTRL_ID_MASK) == asked && asked >= V4L2_CID_PRIVATE_BASE ? asked
+	                                                                              : desc->id;
+}
+
 int
 core_queryctrl(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	struct ctrl_table table = table_of(session);
 	struct v4l2_queryctrl *q = arg;
 	const struct vmedia_ctrl_desc *desc;
+	uint32_t id = q->id;
 
-	desc = ctrl_query(&table, q->id);
+	desc = ctrl_query(&table, id);
 	if (desc == NULL) {
 		return -EINVAL;
 	}
 	ctrl_fill_queryctrl(desc, q);
+	q->id = shown_id(id, desc);
 	q->flags |= dynamic_flags(session, desc);
 	return 0;
 }
@@ -237,12 +258,14 @@ core_query_ext_ctrl(struct vmedia_session *session, struct vmedia_request *reque
 	struct ctrl_table table = table_of(session);
 	struct v4l2_query_ext_ctrl *q = arg;
 	const struct vmedia_ctrl_desc *desc;
+	uint32_t id = q->id;
 
-	desc = ctrl_query(&table, q->id);
+	desc = ctrl_query(&table, id);
 	if (desc == NULL) {
 		return -EINVAL;
 	}
 	ctrl_fill_query_ext(desc, q);
+	q->id = shown_id(id, desc);
 	q->flags |= dynamic_flags(session, desc);
 	return 0;
 }
@@ -264,7 +287,7 @@ core_g_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 	int64_t value;
 	int ret;
 
-	desc = ctrl_find(&table, c->id);
+	desc = ctrl_find_old(&table, c->id);
 	if (unlikely(desc == NULL || ctrl_is_wide(desc))) {
 		return -EINVAL;
 	}
@@ -282,7 +305,7 @@ core_s_ctrl(struct vmedia_session *session, struct vmedia_request *request, void
 	int64_t value = c->value;
 	int ret;
 
-	desc = ctrl_find(&table, c->id);
+	desc = ctrl_find_old(&table, c->id);
 	if (desc == NULL || ctrl_is_wide(desc)) {
 		return -EINVAL;
 	}
@@ -499,7 +522,7 @@ set_payload(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
 	}
 	if (ret == 0) {
 		memcpy(current, device->ctrl_payload, bytes);
-		device->ctrl_changed[index] = true;
+		device->ctrl_changed[index] |= V4L2_EVENT_CTRL_CH_VALUE;
 	}
 	return ret;
 }
@@ -515,6 +538,30 @@ set_entry(struct vmedia_request *request, const struct vmedia_ctrl_desc *desc,
 	}
 	ret = ctrl_payload_skip(request, ctrl);
 	return ret == 0 ? set_value(request->session, desc, ctrl_value_of(desc, ctrl)) : ret;
+}
+
+/* Who decides about others goes first: one command may switch a cluster off and set its controls.
+ */
+static int
+set_masters(struct vmedia_request *request, struct v4l2_ext_controls *ext)
+{
+	const struct v4l2_ext_control *ctrls = request->payload.ctrls;
+	struct vmedia_session *session = request->session;
+
+	for (uint32_t i = 0; i < ext->count; i++) {
+		const struct vmedia_ctrl_desc *desc = ext_desc(session, ext, ctrls[i].id);
+		int ret = 0;
+
+		if (desc->type == V4L2_CTRL_TYPE_BOOLEAN &&
+			cluster_has_master(&session->device->node, desc)) {
+			ret = set_value(session, desc, ctrls[i].value);
+		}
+		if (ret != 0) {
+			ext->error_idx = i;
+			return ret;
+		}
+	}
+	return 0;
 }
 
 int
@@ -535,6 +582,7 @@ core_s_ext_ctrls(struct vmedia_session *session, struct vmedia_request *request,
 		return ret;
 	}
 	ctrl_payload_return(request, &first);
+	ret = set_masters(request, ext);
 	for (i = 0; i < ext->count && ret == 0; i++) {
 		ret = set_entry(request, ext_desc(session, ext, ctrls[i].id), &ctrls[i]);
 		if (ret != 0) {

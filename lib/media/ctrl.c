@@ -57,6 +57,30 @@ ctrl_find(const struct ctrl_table *table, uint32_t id)
 	return NULL;
 }
 
+/* Of the class of user controls, which had only 32 bits then. */
+static bool
+is_private_of_old(const struct vmedia_ctrl_desc *desc)
+{
+	return V4L2_CTRL_ID2WHICH(desc->id) == V4L2_CTRL_CLASS_USER &&
+	       V4L2_CTRL_DRIVER_PRIV(desc->id) && !ctrl_is_wide(desc);
+}
+
+const struct vmedia_ctrl_desc *
+ctrl_find_old(const struct ctrl_table *table, uint32_t id)
+{
+	uint32_t i, left = id - V4L2_CID_PRIVATE_BASE;
+
+	if (id < V4L2_CID_PRIVATE_BASE) {
+		return ctrl_find(table, id);
+	}
+	for (i = 0; i < table->nb; i++) {
+		if (is_private_of_old(&table->descs[i]) && left-- == 0) {
+			return &table->descs[i];
+		}
+	}
+	return NULL;
+}
+
 static bool
 is_array(const struct vmedia_ctrl_desc *desc)
 {
@@ -80,7 +104,7 @@ ctrl_query(const struct ctrl_table *table, uint32_t id)
 	size_t i;
 
 	if ((id & NEXT_FLAGS) == 0) {
-		return ctrl_find(table, id);
+		return ctrl_find_old(table, id);
 	}
 	for (i = 0; i < table->nb; i++) {
 		if (id & (is_array(&table->descs[i]) ? V4L2_CTRL_FLAG_NEXT_COMPOUND
@@ -381,7 +405,7 @@ ctrl_fill_query_ext(const struct vmedia_ctrl_desc *desc, struct v4l2_query_ext_c
 int
 ctrl_fill_menu(const struct ctrl_table *table, struct v4l2_querymenu *m)
 {
-	const struct vmedia_ctrl_desc *desc = ctrl_find(table, m->id);
+	const struct vmedia_ctrl_desc *desc = ctrl_find_old(table, m->id);
 	struct v4l2_querymenu out = {.id = m->id, .index = m->index};
 
 	if (desc == NULL || !is_menu(desc) || check_menu(desc, m->index) != 0) {

@@ -27,7 +27,11 @@ struct ctrl_state {
 /* The control with exactly this id, class controls included; NULL: none. */
 const struct vmedia_ctrl_desc *ctrl_find(const struct ctrl_table *table, uint32_t id);
 
-/* Like ctrl_find, but `id` may carry V4L2_CTRL_FLAG_NEXT_CTRL and _NEXT_COMPOUND: then the next
+/* The same, and also by the numbers from V4L2_CID_PRIVATE_BASE on that the old API counted a
+ * device's own controls by, in the order of the table. */
+const struct vmedia_ctrl_desc *ctrl_find_old(const struct ctrl_table *table, uint32_t id);
+
+/* Like ctrl_find_old, but `id` may carry V4L2_CTRL_FLAG_NEXT_CTRL and _NEXT_COMPOUND: then the next
  * one by id, of the numbers and texts, of the arrays, or of both. */
 const struct vmedia_ctrl_desc *ctrl_query(const struct ctrl_table *table, uint32_t id);
 

@@ -247,3 +247,28 @@ Test(ctrl, a_bitmask_loses_the_bits_it_does_not_have)
 	cr_assert_eq(ctrl_validate(&wide[2], &value), 0);
 	cr_assert_eq(value, 0);
 }
+
+Test(ctrl, the_old_api_counts_a_devices_own_numbers_from_the_private_base_on)
+{
+	static const int64_t numbers[] = {1, 2};
+	static const struct vmedia_ctrl_desc own[] = {
+		{V4L2_CID_GAIN, V4L2_CTRL_TYPE_INTEGER, "Gain", 0, 100, 1, 0, 0, NULL},
+		{V4L2_CID_USER_BASE | 0xf000, V4L2_CTRL_TYPE_STRING, "Text", 0, 8, 1, 0, 0, NULL},
+		{V4L2_CID_USER_BASE | 0xf001, V4L2_CTRL_TYPE_BITMASK, "Bits", 0, 7, 0, 0, 0, NULL},
+		{V4L2_CID_USER_BASE | 0xf002, V4L2_CTRL_TYPE_INTEGER64, "Wide", 0, 9, 1, 0, 0,
+			NULL},
+		{V4L2_CID_USER_BASE | 0xf003, V4L2_CTRL_TYPE_INTEGER_MENU, "Speed", 0, 1, 1, 0, 0,
+			NULL, .numbers = numbers},
+	};
+	const struct ctrl_table t = {own, ARRAY_SIZE(own)};
+	struct v4l2_querymenu m = {.id = V4L2_CID_PRIVATE_BASE + 1, .index = 1};
+
+	cr_assert_eq(ctrl_find_old(&t, V4L2_CID_PRIVATE_BASE), &own[2]);
+	cr_assert_eq(ctrl_query(&t, V4L2_CID_PRIVATE_BASE + 1), &own[4]);
+	cr_assert_null(ctrl_find_old(&t, V4L2_CID_PRIVATE_BASE + 2));
+	cr_assert_null(ctrl_query(&t, V4L2_CID_PRIVATE_BASE | V4L2_CTRL_FLAG_NEXT_CTRL));
+	cr_assert_null(ctrl_find(&t, V4L2_CID_PRIVATE_BASE), "not in the new API");
+	cr_assert_eq(ctrl_find_old(&t, V4L2_CID_GAIN), &own[0]);
+	cr_assert_eq(ctrl_fill_menu(&t, &m), 0);
+	cr_assert_eq(m.value, 2);
+}

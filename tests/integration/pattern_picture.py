@@ -65,6 +65,40 @@ def pixels_of_row(width, height, y, words):
     return row
 
 
+def picture_row(width, height, y, words):
+    """(Y, U, V) of each pixel of a line of the picture without the strip."""
+    bar = -(-width // 8)
+    bar += bar & 1
+    row = [(Y[b], U[b], V[b]) for b in (x // bar for x in range(width))]
+    w, h = even(width // 8), even(height // 8)
+    left, top = position(width - w, words[1]), position(height - h, words[1])
+    if top <= y < top + h:
+        row[left:left + w] = [WHITE] * w
+    return row
+
+
+def render_window(width, height, words, crop, compose):
+    """A frame as YUYV: (left, top, width, height) of the picture go to (left, top) of the buffer, which
+    is black elsewhere; the strip lies on top."""
+    per_row, out, cache = width // CELL, bytearray(), {}
+    for y in range(height):
+        row = [BLACK] * width
+        if compose[1] <= y < compose[1] + crop[3]:
+            source = picture_row(width, height, y - compose[1] + crop[1], words)
+            row[compose[0]:compose[0] + crop[2]] = source[crop[0]:crop[0] + crop[2]]
+        first = y // CELL * per_row
+        for cell in range(first, min(first + per_row, 32 * WORDS)):
+            at = (cell - first) * CELL
+            one = words[cell // 32] >> (31 - cell % 32) & 1
+            row[at:at + CELL] = [WHITE if one else BLACK] * CELL
+        key = tuple(row)
+        if key not in cache:
+            cache[key] = bytes(v for x in range(0, width, 2)
+                               for v in (row[x][0], row[x][1], row[x + 1][0], row[x][2]))
+        out += cache[key]
+    return bytes(out)
+
+
 def render(fourcc, width, height, words):
     """The whole frame as it lies in memory, lines without padding: YUYV, NV12 or GREY."""
     cache, planes = {}, [bytearray(), bytearray()]

@@ -19,6 +19,11 @@
 #define NB_FORMATS      14
 #define CID_LABEL       (V4L2_CID_USER_BASE | 0xf000)
 #define CID_BAR_COLOURS (V4L2_CID_USER_BASE | 0xf001)
+#define CID_BARS_SHOWN  (V4L2_CID_USER_BASE | 0xf002)
+#define CID_BOX_SPEED   (V4L2_CID_USER_BASE | 0xf003)
+#define CID_BOX_HOME    (V4L2_CID_USER_BASE | 0xf004)
+#define CID_FRAMES      (V4L2_CID_USER_BASE | 0xf005)
+#define MID_GREY        128
 
 enum {
 	PACE_REAL,
@@ -28,7 +33,9 @@ enum {
 struct pattern {
 	/* options */
 	uint32_t width, height, fps, format, planar, pace;
-	struct render_look look;      /* what the controls say: of the next frame */
+	struct render_look look; /* what the controls say: of the next frame */
+	bool auto_gain;
+	uint64_t nb_frames;           /* drawn since the device was made */
 	struct jpeg_encoder *encoder; /* MJPEG; NULL: built without */
 	/* while streaming */
 	bool streaming;
@@ -70,12 +77,15 @@ static const char *const patterns[RENDER_NB_PATTERNS] = {
 	"Bars", "Zone Plate", "Gradient", "Noise", "Solid", "Clock"};
 
 static const uint32_t bar_colours[] = RENDER_BAR_COLOURS;
+static const int64_t speeds[] = {0, 2, 4, 8, 16};
 
 static const struct vmedia_ctrl_desc ctrls[] = {
 	{V4L2_CID_BRIGHTNESS, V4L2_CTRL_TYPE_INTEGER, "Brightness", -128, 127, 1, 0,
 		V4L2_CTRL_FLAG_SLIDER, NULL},
-	{V4L2_CID_GAIN, V4L2_CTRL_TYPE_INTEGER, "Gain", 0, 400, 1, 100, V4L2_CTRL_FLAG_SLIDER,
-		NULL},
+	{V4L2_CID_AUTOGAIN, V4L2_CTRL_TYPE_BOOLEAN, "Gain, Automatic", 0, 1, 1, 0,
+		V4L2_CTRL_FLAG_UPDATE, NULL},
+	{V4L2_CID_GAIN, V4L2_CTRL_TYPE_INTEGER, "Gain", 0, 400, 1, 100, V4L2_CTRL_FLAG_SLIDER, NULL,
+		.master = V4L2_CID_AUTOGAIN},
 	{V4L2_CID_HFLIP, V4L2_CTRL_TYPE_BOOLEAN, "Horizontal Flip", 0, 1, 1, 0, 0, NULL},
 	{V4L2_CID_VFLIP, V4L2_CTRL_TYPE_BOOLEAN, "Vertical Flip", 0, 1, 1, 0, 0, NULL},
 	{V4L2_CID_BG_COLOR, V4L2_CTRL_TYPE_INTEGER, "Background Color", 0, 0xffffff, 1, 0x0000ff, 0,
@@ -85,6 +95,12 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 	{CID_LABEL, V4L2_CTRL_TYPE_STRING, "Label", 0, 31, 1, 0, 0, NULL},
 	{CID_BAR_COLOURS, V4L2_CTRL_TYPE_U32, "Bar Colors", 0, 0xffffff, 1, 0xbfbfbf, 0, NULL,
 		.dims = {RENDER_NB_BARS}, .elems = bar_colours},
+	{CID_BARS_SHOWN, V4L2_CTRL_TYPE_BITMASK, "Bars Shown", 0, 0xff, 0, 0xff, 0, NULL},
+	{CID_BOX_SPEED, V4L2_CTRL_TYPE_INTEGER_MENU, "Box Speed", 0, ARRAY_SIZE(speeds) - 1, 1, 2,
+		0, NULL, .numbers = speeds},
+	{CID_BOX_HOME, V4L2_CTRL_TYPE_BUTTON, "Box Home", 0, 0, 0, 0, 0, NULL},
+	{CID_FRAMES, V4L2_CTRL_TYPE_INTEGER64, "Frames", 0, INT64_MAX, 1, 0,
+		V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_VOLATILE, NULL},
 };
 
 #define OPTION(name) offsetof(struct pattern, name)
@@ -144,6 +160,7 @@ pattern_create(struct vmedia_device *device, struct vmedia_node *node)
 	node->ctrls = ctrls;
 	node->nb_ctrls = ARRAY_SIZE(ctrls);
 	node->events = 1u << V4L2_EVENT_FRAME_SYNC;
+	node->selection_step = 2;
 	node->default_fourcc = formats[p->format].fourcc;
 	node->default_width = p->width;
 	node->default_height = p->height;
@@ -161,6 +178,43 @@ pattern_destroy(struct vmedia_device *device)
 	jpeg_encoder_destroy(p->encoder);
 }
 
+/* Automatic gain keeps mid grey where it is, whatever the brightness. */
+static void
+adjust_gain(struct pattern *p)
+{
+	if (p->auto_gain) {
+		p->look.gain = (MID_GREY - p->look.brightness) * 100 / MID_GREY;
+	}
+}
+
+static int
+pattern_get_ctrl(struct vmedia_session *session, uint32_t id, int64_t *value)
+{
+	const struct pattern *p = vmedia_device_priv(vmedia_session_device(session));
+
+	*value = id == V4L2_CID_GAIN ? p->look.gain : (int64_t)p->nb_frames;
+	return 0;
+}
+
+/* What moves, and which bars are there. */
+static int
+set_picture(struct pattern *p, uint32_t id, int64_t value)
+{
+	switch (id) {
+	case CID_BARS_SHOWN:
+		p->look.bars_shown = (uint32_t)value;
+		return 0;
+	case CID_BOX_SPEED:
+		p->look.speed = (uint32_t)speeds[value];
+		return 0;
+	case CID_BOX_HOME:
+		p->look.origin = p->sequence;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 static int
 pattern_set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
 {
@@ -169,6 +223,11 @@ pattern_set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
 	switch (id) {
 	case V4L2_CID_BRIGHTNESS:
 		p->look.brightness = (int32_t)value;
+		adjust_gain(p);
+		return 0;
+	case V4L2_CID_AUTOGAIN:
+		p->auto_gain = value != 0;
+		adjust_gain(p);
 		return 0;
 	case V4L2_CID_GAIN:
 		p->look.gain = (int32_t)value;
@@ -186,7 +245,7 @@ pattern_set_ctrl(struct vmedia_session *session, uint32_t id, int64_t value)
 		p->look.pattern = (enum render_pattern)value;
 		return 0;
 	default:
-		return -EINVAL;
+		return set_picture(p, id, value);
 	}
 }
 
@@ -230,7 +289,9 @@ pattern_start(struct vmedia_session *session, uint32_t type)
 		p->missed[i] = 0;
 	}
 	p->sequence = 0;
+	p->look.origin = 0;
 	p->streaming = true;
+	vmedia_ctrl_grab(device, CID_BOX_SPEED, true); /* else the box would jump */
 	pacer_start(&p->pacer, &format->interval, clock_tsc(), vmedia_device_index(device));
 	return 0;
 }
@@ -248,6 +309,7 @@ pattern_stop(struct vmedia_session *session, uint32_t type)
 	}
 	p->drawing = NULL;
 	p->streaming = false;
+	vmedia_ctrl_grab(device, CID_BOX_SPEED, false);
 }
 
 static void frame_begin(struct vmedia_device *device, struct pattern *p);
@@ -270,6 +332,7 @@ frame_end(struct vmedia_device *device, struct vmedia_buffer *b)
 	struct pattern *p = vmedia_device_priv(device);
 
 	p->drawing = NULL;
+	p->nb_frames++;
 	b->timestamp_ns = clock_monotonic_ns(); /* V4L2_BUF_FLAG_TSTAMP_SRC_EOF: the last byte */
 	vmedia_buffer_done(b);
 	if (p->pace == PACE_FAST && !TAILQ_EMPTY(&p->queued)) {
@@ -302,6 +365,19 @@ tell_begin(struct vmedia_device *device, uint32_t sequence)
 	vmedia_event_queue(device, &event);
 }
 
+/* Crop and compose of the next frame; all zero: the whole picture. */
+static void
+set_window(struct pattern *p, const struct vmedia_format *f)
+{
+	const struct v4l2_rect *from = &f->source, *to = &f->selection;
+
+	p->look.window = (struct render_window){0};
+	if (to->width != f->width || to->height != f->height) {
+		p->look.window = (struct render_window){(uint32_t)from->left, (uint32_t)from->top,
+			(uint32_t)to->left, (uint32_t)to->top, to->width, to->height};
+	}
+}
+
 static void
 frame_begin(struct vmedia_device *device, struct pattern *p)
 {
@@ -314,6 +390,7 @@ frame_begin(struct vmedia_device *device, struct pattern *p)
 	};
 
 	TAILQ_REMOVE(&p->queued, b, link);
+	set_window(p, vmedia_format(b->session, b->type));
 	b->sequence = strip.sequence;
 	b->field = V4L2_FIELD_NONE;
 	p->drawing = b;
@@ -400,6 +477,7 @@ static const struct vmedia_backend_ops pattern_ops = {
 	.destroy = pattern_destroy,
 	.set_ctrl = pattern_set_ctrl,
 	.set_payload = pattern_set_payload,
+	.get_ctrl = pattern_get_ctrl,
 	.buf_queue = pattern_buf_queue,
 	.start_streaming = pattern_start,
 	.stop_streaming = pattern_stop,

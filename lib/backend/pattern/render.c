@@ -64,11 +64,11 @@ drawing_find(uint32_t fourcc)
 	return NULL;
 }
 
-/* There and back between 0 and span, 4 pixels a frame. */
+/* There and back between 0 and span, so many pixels a frame. */
 static uint32_t
-bounce(uint32_t sequence, uint32_t span)
+bounce(uint32_t sequence, uint32_t speed, uint32_t span)
 {
-	uint32_t at = (uint32_t)((uint64_t)sequence * 4 % (2 * (uint64_t)span));
+	uint32_t at = (uint32_t)((uint64_t)sequence * speed % (2 * (uint64_t)span));
 
 	return round_down(at < span ? at : 2 * span - at, 2);
 }
@@ -166,8 +166,8 @@ render_begin(struct render *r, struct vmedia_plane *planes, const struct render_
 		r->look = *look;
 		template_build(r);
 	}
-	r->box_x = bounce(strip->sequence, r->width - r->box_w);
-	r->box_y = bounce(strip->sequence, r->height - r->box_h);
+	r->box_x = bounce(strip->sequence - look->origin, look->speed, r->width - r->box_w);
+	r->box_y = bounce(strip->sequence - look->origin, look->speed, r->height - r->box_h);
 	if (look->hflip) {
 		r->box_x = r->width - r->box_w - r->box_x;
 	}
@@ -178,24 +178,31 @@ render_begin(struct render *r, struct vmedia_plane *planes, const struct render_
 	}
 }
 
-/* The template of one row of cells: the pattern's, with the cells of the strip on top. */
-static const uint8_t *
-draw_cells(struct render *r, struct render_layer *l, uint32_t cell_row)
+void
+render_put_cells(
+	const struct render *r, const struct render_layer *l, uint8_t *row, uint32_t cell_row)
 {
 	uint32_t per_row = r->width / RENDER_CELL;
 	uint32_t first = cell_row * per_row;
 	uint32_t last = MIN(first + per_row, (uint32_t)RENDER_STRIP_BITS);
 
+	for (uint32_t bit = first; bit < last; bit++) {
+		bool set = r->words[bit / 32] >> (31 - bit % 32) & 1;
+
+		template_put(l, row, (bit - first) * RENDER_CELL, RENDER_CELL,
+			set ? &template_white : &template_black);
+	}
+}
+
+/* The template of one row of cells: the pattern's, with the cells of the strip on top. */
+static const uint8_t *
+draw_cells(struct render *r, struct render_layer *l, uint32_t cell_row)
+{
 	if (l->cached == cell_row) {
 		return l->drawn;
 	}
 	memcpy(l->drawn, l->base, l->row_bytes);
-	for (uint32_t bit = first; bit < last; bit++) {
-		bool set = r->words[bit / 32] >> (31 - bit % 32) & 1;
-
-		template_put(l, l->drawn, (bit - first) * RENDER_CELL, RENDER_CELL,
-			set ? &template_white : &template_black);
-	}
+	render_put_cells(r, l, l->drawn, cell_row);
 	l->cached = cell_row;
 	return l->drawn;
 }
@@ -305,14 +312,58 @@ draw_pattern(struct render *r, struct render_layer *l, uint32_t line)
 	return l->row;
 }
 
+/* Where a line of the picture is in a pattern that may be upside down. */
+static uint32_t
+line_of_pattern(const struct render *r, const struct render_layer *l, uint32_t line)
+{
+	return unlikely(r->look.vflip) ? r->height - (1u << l->y_shift) - line : line;
+}
+
+/* The bytes of the box in a row, from and until; both 0: it is not in this one. */
+struct span {
+	uint32_t from, until;
+};
+
+static struct span
+box_span(const struct render *r, const struct render_layer *l, uint32_t line)
+{
+	uint32_t from = r->box_x / 2 * l->nb_pair;
+
+	if (line < r->box_y || line >= r->box_y + r->box_h) {
+		return (struct span){0, 0};
+	}
+	return (struct span){from, from + r->box_w / 2 * l->nb_pair};
+}
+
+void
+render_picture_row(struct render *r, struct render_layer *l, uint32_t line, uint8_t *out)
+{
+	const uint8_t *clock = r->look.pattern == RENDER_CLOCK ? draw_clock(r, l, line) : NULL;
+	struct span box;
+
+	if (clock != NULL) {
+		memcpy(out, clock, l->row_bytes);
+		return;
+	}
+	line = line_of_pattern(r, l, line);
+	box = box_span(r, l, line);
+	memcpy(out, draw_pattern(r, l, line), l->row_bytes);
+	memcpy(out + box.from, l->white, box.until - box.from);
+}
+
 static void
 draw_row(struct render *r, struct render_layer *l, uint32_t row)
 {
 	struct vmedia_plane *plane = &r->planes[l->plane];
-	uint32_t offset = l->offset + row * l->stride, from, until;
+	uint32_t offset = l->offset + row * l->stride;
 	uint32_t line = row << l->y_shift, cell_row = line / RENDER_CELL;
 	const uint8_t *base, *clock;
+	struct span box;
 
+	if (unlikely(r->look.window.width != 0)) {
+		vmedia_plane_write(plane, offset, window_row(r, l, line), l->row_bytes);
+		return;
+	}
 	if (unlikely(cell_row < r->nb_cell_rows)) {
 		vmedia_plane_write(plane, offset, draw_cells(r, l, cell_row), l->row_bytes);
 		return;
@@ -321,19 +372,16 @@ draw_row(struct render *r, struct render_layer *l, uint32_t row)
 		vmedia_plane_write(plane, offset, clock, l->row_bytes);
 		return;
 	}
-	if (unlikely(r->look.vflip)) {
-		line = r->height - (1u << l->y_shift) - line;
-	}
+	line = line_of_pattern(r, l, line);
 	base = draw_pattern(r, l, line);
-	if (line < r->box_y || line >= r->box_y + r->box_h) {
+	box = box_span(r, l, line);
+	if (box.until == 0) {
 		vmedia_plane_write(plane, offset, base, l->row_bytes);
 		return;
 	}
-	from = r->box_x / 2 * l->nb_pair;
-	until = from + r->box_w / 2 * l->nb_pair;
-	vmedia_plane_write(plane, offset, base, from);
-	vmedia_plane_write(plane, offset + from, l->white, until - from);
-	vmedia_plane_write(plane, offset + until, base + until, l->row_bytes - until);
+	vmedia_plane_write(plane, offset, base, box.from);
+	vmedia_plane_write(plane, offset + box.from, l->white, box.until - box.from);
+	vmedia_plane_write(plane, offset + box.until, base + box.until, l->row_bytes - box.until);
 }
 
 /* Padding of a row is part of the frame the guest sees: defined, too. */

@@ -4,6 +4,7 @@
  * defines every pixel). Drawn row by row, in slices, straight into the buffer.
  *
  *   render.c    HOT: rows
+ *   window.c    rows of a part of the picture, where crop and compose say so
  *   template.c  what rows are made of: rebuilt when format or look change
  */
 #ifndef VMEDIA_BACKEND_PATTERN_RENDER_H
@@ -42,7 +43,15 @@ enum render_pattern {
 		0xbfbfbf, 0xbfbf00, 0x00bfbf, 0x00bf00, 0xbf00bf, 0xbf0000, 0x0000bf, 0x000000 \
 	}
 
-/* What controls decide. Box and strip do not follow gain and brightness; the strip never flips. */
+/* What of the picture goes where, in pixels, all even; width 0: the whole picture to its place. */
+struct render_window {
+	uint32_t left, top;       /* in the picture */
+	uint32_t to_left, to_top; /* in the buffer */
+	uint32_t width, height;
+};
+
+/* What controls and selections decide. Box and strip do not follow gain and brightness; the strip
+ * never flips. */
 struct render_look {
 	enum render_pattern pattern;
 	int32_t gain;       /* percent */
@@ -50,6 +59,10 @@ struct render_look {
 	uint32_t colour;    /* of the solid pattern, 0xRRGGBB */
 	bool hflip, vflip;
 	uint32_t bars[RENDER_NB_BARS]; /* 0xRRGGBB */
+	uint32_t bars_shown;           /* bit b: bar b, else it is black */
+	uint32_t speed;                /* of the box, pixels a frame */
+	uint32_t origin;               /* sequence number of the frame where the box sets out */
+	struct render_window window;
 };
 
 /* What the strip of one frame says. */
@@ -95,6 +108,7 @@ struct render_layer {
 	uint8_t grey[256][4]; /* one pixel of each level */
 	uint8_t base[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* the row without box and strip */
 	uint8_t white[RENDER_MAX_WIDTH * RENDER_MAX_BPP];
+	uint8_t black[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* around a window */
 	uint8_t drawn[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* the row of cells or clock drawn last */
 	uint8_t row[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* of a pattern that differs line by line */
 };
@@ -115,6 +129,9 @@ struct render {
 	unsigned int layer;               /* where to go on */
 	uint32_t row;
 	uint8_t levels[RENDER_MAX_WIDTH]; /* one line of the patterns that have no template */
+	/* a line of the picture, and what a window makes of it */
+	uint8_t picture[RENDER_MAX_WIDTH * RENDER_MAX_BPP];
+	uint8_t composed[RENDER_MAX_WIDTH * RENDER_MAX_BPP];
 };
 
 /* The default: bars as they are. */
@@ -133,8 +150,18 @@ void render_begin(struct render *r, struct vmedia_plane *planes, const struct re
 /* Draws on until the frame is complete (true) or until_tsc has come (false). */
 bool render_slice(struct render *r, uint64_t until_tsc);
 
+/* One line of the picture without the strip, the box included on all lines. */
+void render_picture_row(struct render *r, struct render_layer *l, uint32_t line, uint8_t *out);
+/* The strip's cells of one row of cells on top of a row of the buffer; beyond the last: none. */
+void render_put_cells(
+	const struct render *r, const struct render_layer *l, uint8_t *row, uint32_t cell_row);
+
+/* ---- window.c */
+/* The row of the buffer that begins with pixels of this line. */
+const uint8_t *window_row(struct render *r, struct render_layer *l, uint32_t line);
+
 /* ---- template.c */
-/* Fills base, white and grey of all layers for r->look. */
+/* Fills base, white, black and grey of all layers for r->look. */
 void template_build(struct render *r);
 /* Pixels x .. x + n - 1 of a row; x and n are even. */
 void template_put(const struct render_layer *l, uint8_t *row, uint32_t x, uint32_t n,

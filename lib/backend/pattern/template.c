@@ -6,10 +6,14 @@
 #include "base/compiler.h"
 #include "base/util.h"
 
-#define NB_BARS RENDER_NB_BARS
+#define NB_BARS   RENDER_NB_BARS
+#define BLACK_BAR 7 /* of those below */
 
-const struct render_look render_plain = {
-	.pattern = RENDER_BARS, .gain = 100, .bars = RENDER_BAR_COLOURS};
+const struct render_look render_plain = {.pattern = RENDER_BARS,
+	.gain = 100,
+	.bars = RENDER_BAR_COLOURS,
+	.bars_shown = 0xff,
+	.speed = 4};
 
 /* 75 % bars: Y, U, V by BT.601, limited range, rounded; R, G, B. */
 static const uint8_t bars[NB_BARS][6] = {
@@ -113,6 +117,9 @@ bar_colour(const struct render_look *look, uint32_t i)
 	uint8_t b = (uint8_t)look->bars[i];
 	const uint8_t *known = bars[i];
 
+	if (!(look->bars_shown >> i & 1)) {
+		return colour(look, bars[BLACK_BAR]);
+	}
 	return r == known[3] && g == known[4] && b == known[5] ? colour(look, known)
 	                                                       : colour_rgb(look, r, g, b);
 }
@@ -179,6 +186,9 @@ template_build(struct render *r)
 		struct render_layer *l = &r->layers[i];
 
 		template_put(l, l->white, 0, r->width, &template_white);
+		if (r->look.window.width != 0) {
+			template_put(l, l->black, 0, r->width, &template_black);
+		}
 		switch (r->look.pattern) {
 		case RENDER_GRADIENT:
 			put_gradient(r, l);

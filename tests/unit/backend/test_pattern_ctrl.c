@@ -17,7 +17,11 @@
 #define BELOW_STRIP                                                                  \
 	100 /* a line whose right end neither strip nor, in these frames, box covers \
 	     */
-#define BYTES_A_PIXEL 4
+#define BYTES_A_PIXEL  4
+#define CID_BARS_SHOWN (V4L2_CID_USER_BASE | 0xf002)
+#define CID_BOX_SPEED  (V4L2_CID_USER_BASE | 0xf003)
+#define CID_BOX_HOME   (V4L2_CID_USER_BASE | 0xf004)
+#define CID_FRAMES     (V4L2_CID_USER_BASE | 0xf005)
 
 static const struct device_option options[] = {
 	{"format", "xr24"}, {"width", "160"}, {"height", "120"}, {"pace", "fast"}};
@@ -161,6 +165,105 @@ Test(pattern_ctrl, other_colours_of_the_bars_are_on_the_next_frame)
 	cr_assert_eq(h_qbuf(h, s, 0), 0);
 	cr_assert_eq(hear().frames, 1);
 	cr_assert_eq(colour_of_frame(), 0x123456);
+	teardown();
+}
+
+static void
+expect_right_end(uint32_t colour)
+{
+	cr_assert_eq(h_qbuf(h, s, 0), 0);
+	cr_assert_eq(hear().frames, 1);
+	cr_assert_eq(colour_of_frame(), colour, "%06x", colour_of_frame());
+}
+
+/* The fourth bar, green, from x = 60 on, is brought to the right end of the buffer. */
+Test(pattern_ctrl, crop_and_compose_are_on_the_next_frame)
+{
+	struct v4l2_selection crop = {
+		.type = CAPTURE, .target = V4L2_SEL_TGT_CROP, .r = {44, 80, 32, 32}};
+	struct v4l2_selection compose = crop;
+
+	setup();
+	cr_assert_eq(set(V4L2_CID_TEST_PATTERN, RENDER_BARS), 0);
+	cr_assert_eq(set(CID_BOX_HOME, 1), 0);
+	cr_assert_eq(h_ioctl(h, s, NR(S_SELECTION), &crop, sizeof(crop), sizeof(crop)), 0);
+	expect_right_end(0);
+	compose.target = V4L2_SEL_TGT_COMPOSE;
+	compose.r = (struct v4l2_rect){WIDTH - 32, 84, 32, 32};
+	cr_assert_eq(h_ioctl(h, s, NR(S_SELECTION), &compose, sizeof(compose), sizeof(compose)), 0);
+	expect_right_end(0x00bf00);
+	teardown();
+}
+
+static int32_t
+get(uint32_t id)
+{
+	struct v4l2_control c = {.id = id};
+
+	cr_assert_eq(h_ioctl(h, s, NR(G_CTRL), &c, sizeof(c), sizeof(c)), 0);
+	return c.value;
+}
+
+/* Gain comes first: 128 x 150 % less 64 is 128. */
+Test(pattern_ctrl, automatic_gain_keeps_mid_grey_and_leaves_its_value_behind)
+{
+	setup();
+	cr_assert_eq(set(V4L2_CID_BG_COLOR, 0x808080), 0);
+	cr_assert_eq(set(V4L2_CID_AUTOGAIN, 1), 0);
+	cr_assert_eq(set(V4L2_CID_BRIGHTNESS, -64), 0);
+	cr_assert_eq(get(V4L2_CID_GAIN), 150);
+	expect_right_end(0x808080);
+	cr_assert_eq(set(V4L2_CID_GAIN, 100), 0);
+	expect_right_end(0x808080);
+	cr_assert_eq(set(V4L2_CID_AUTOGAIN, 0), 0);
+	cr_assert_eq(get(V4L2_CID_GAIN), 150);
+	cr_assert_eq(set(V4L2_CID_GAIN, 100), 0);
+	expect_right_end(0x404040);
+	teardown();
+}
+
+Test(pattern_ctrl, each_kind_of_control_is_there_and_does_what_it_says)
+{
+	struct {
+		struct v4l2_ext_controls head;
+		struct v4l2_ext_control ctrl;
+	} __attribute__((packed)) e = {.head = {.count = 1}, .ctrl = {.id = CID_FRAMES}};
+
+	setup();
+	cr_assert_eq(set(CID_BOX_SPEED, 0), -EBUSY, "grabbed while it streams");
+	cr_assert_eq(set(V4L2_CID_TEST_PATTERN, RENDER_BARS), 0);
+	cr_assert_eq(set(CID_BARS_SHOWN, 0x7f), 0);
+	expect_right_end(0);
+	cr_assert_eq(set(CID_BARS_SHOWN, 0xfff), 0);
+	cr_assert_eq(get(CID_BARS_SHOWN), 0xff);
+	cr_assert_eq(h_ioctl(h, s, NR(G_EXT_CTRLS), &e, sizeof(e), sizeof(e)), 0);
+	cr_assert_eq(e.ctrl.value64, 1);
+	cr_assert_eq(h_ioctl(h, s, NR(S_EXT_CTRLS), &e, sizeof(e), sizeof(e)), -EACCES);
+	cr_assert_eq(h_stream(h, s, false), 0);
+	cr_assert_eq(set(CID_BOX_SPEED, 4), 0);
+	cr_assert_eq(set(CID_BOX_SPEED, 5), -ERANGE);
+	cr_assert_eq(get(CID_BOX_SPEED), 4);
+	teardown();
+}
+
+Test(pattern_ctrl, programs_of_old_find_its_own_controls)
+{
+	static const uint32_t ids[] = {CID_BARS_SHOWN, CID_BOX_SPEED, CID_BOX_HOME};
+	struct v4l2_queryctrl q, by_id;
+
+	setup();
+	for (uint32_t i = 0; i < 3; i++) {
+		q = (struct v4l2_queryctrl){.id = V4L2_CID_PRIVATE_BASE + i};
+		by_id = (struct v4l2_queryctrl){.id = ids[i]};
+		cr_assert_eq(h_ioctl(h, s, NR(QUERYCTRL), &q, sizeof(q), sizeof(q)), 0);
+		cr_assert_eq(h_ioctl(h, s, NR(QUERYCTRL), &by_id, sizeof(by_id), sizeof(by_id)), 0);
+		cr_assert_eq(q.id, V4L2_CID_PRIVATE_BASE + i);
+		cr_assert_str_eq((char *)q.name, (char *)by_id.name);
+	}
+	q.id = V4L2_CID_PRIVATE_BASE + 3;
+	cr_assert_eq(h_ioctl(h, s, NR(QUERYCTRL), &q, sizeof(q), sizeof(q)), -EINVAL);
+	cr_assert_eq(set(V4L2_CID_PRIVATE_BASE, 0x7f), 0);
+	cr_assert_eq(get(CID_BARS_SHOWN), 0x7f);
 	teardown();
 }
 

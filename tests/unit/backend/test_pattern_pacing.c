@@ -101,6 +101,11 @@ vmedia_event_queue(struct vmedia_device *device, const struct v4l2_event *event)
 }
 
 void
+vmedia_ctrl_grab(struct vmedia_device *device, uint32_t id, bool grabbed)
+{
+}
+
+void
 vmedia_work_queue(struct vmedia_device *device)
 {
 	cr_assert_not(device->work_queued, "once per frame");

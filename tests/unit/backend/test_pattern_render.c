@@ -241,12 +241,130 @@ Test(pattern_render, each_look_has_its_checksum)
 		uint32_t nv12, rgb24;
 
 		memcpy(look.bars, render_plain.bars, sizeof(look.bars));
+		look.bars_shown = render_plain.bars_shown;
+		look.speed = render_plain.speed;
 		nv12 = crc_of_frame(V4L2_PIX_FMT_NV12, &look);
 		rgb24 = crc_of_frame(V4L2_PIX_FMT_RGB24, &look);
 
 		cr_expect(nv12 == golden[i].nv12 && rgb24 == golden[i].rgb24, "%zu: 0x%08x, 0x%08x",
 			i, nv12, rgb24);
 	}
+}
+
+/* One pixel (of YUYV: its luma) of the first layer. */
+static bool
+same_pixel(const struct picture *a, uint32_t ax, uint32_t ay, const struct picture *b, uint32_t bx,
+	uint32_t by)
+{
+	size_t n = a->shape->bytes_per_pixel, nb = a->shape->fourcc == V4L2_PIX_FMT_YUYV ? 1 : n;
+
+	return memcmp(a->pixels + (size_t)ay * a->stride + ax * n,
+		       b->pixels + (size_t)by * b->stride + bx * n, nb) == 0;
+}
+
+static bool
+same_chroma(const struct picture *a, uint32_t ax, uint32_t ay, const struct picture *b, uint32_t bx,
+	uint32_t by)
+{
+	size_t luma = (size_t)a->stride * a->height;
+
+	return !a->shape->has_uv ||
+	       memcmp(a->pixels + luma + (size_t)ay / 2 * a->stride + ax / 2 * 2,
+		       b->pixels + luma + (size_t)by / 2 * b->stride + bx / 2 * 2, 2) == 0;
+}
+
+/* What a window shows is the picture as it is without one, and else black. Below the strip. */
+static void
+compare_window(const struct picture *whole, const struct picture *part, const struct picture *dark,
+	const struct render_window *w)
+{
+	for (uint32_t i = 0; i < whole->width * whole->height; i++) {
+		uint32_t x = i % whole->width, y = i / whole->width;
+		bool inside = x >= w->to_left && x < w->to_left + w->width && y >= w->to_top &&
+		              y < w->to_top + w->height;
+		uint32_t from_x = x - w->to_left + w->left, from_y = y - w->to_top + w->top;
+		const struct picture *from = inside ? whole : dark;
+
+		if (y < 64 || (inside && from_y < 64)) {
+			continue; /* cells, 8 rows of them at most */
+		}
+		from_x = inside ? from_x : x;
+		from_y = inside ? from_y : y;
+		cr_assert(same_pixel(part, x, y, from, from_x, from_y), "%u,%u", x, y);
+		cr_assert(same_chroma(part, x, y, from, from_x, from_y), "%u,%u", x, y);
+	}
+}
+
+static void
+draw_as(struct picture *p, const struct render_strip *strip, const struct render_look *look)
+{
+	render_begin(p->render, &p->plane, strip, look);
+	cr_assert(render_slice(p->render, UINT64_MAX));
+}
+
+Test(pattern_render, a_window_shows_its_part_of_the_picture_and_black_around_it)
+{
+	static const enum render_pattern patterns[] = {
+		RENDER_BARS, RENDER_ZONE_PLATE, RENDER_NOISE, RENDER_GRADIENT, RENDER_CLOCK};
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns) * NB_FORMATS; i++) {
+		const struct shape *shape = &shapes[i % NB_FORMATS];
+		struct picture whole = make(shape, 320, 240, 16), part = make(shape, 320, 240, 16);
+		struct picture dark = make(shape, 320, 240, 16);
+		struct render_look look = render_plain;
+		struct render_strip strip = {.sequence = 20, .timestamp_ns = 45296789000000};
+		struct check_strip found;
+
+		look.pattern = patterns[i / NB_FORMATS];
+		look.hflip = i % 2 == 0;
+		look.vflip = i % 3 == 0;
+		draw_as(&whole, &strip, &look);
+		look.window = (struct render_window){38, 86, 62, 72, 180, 132};
+		draw_as(&part, &strip, &look);
+		verify(&part, &found);
+		cr_assert_eq(found.sequence, 20, "the strip is where it always is");
+		look = render_plain;
+		look.pattern = RENDER_SOLID;
+		look.colour = 0;
+		look.origin = 20; /* the box is under the cells */
+		draw_as(&dark, &strip, &look);
+		look.window = (struct render_window){38, 86, 62, 72, 180, 132};
+		compare_window(&whole, &part, &dark, &look.window);
+		destroy(&whole);
+		destroy(&part);
+		destroy(&dark);
+	}
+}
+
+static uint32_t
+crc_of_look(const struct render_look *look)
+{
+	return crc_of_frame(V4L2_PIX_FMT_NV12, look);
+}
+
+/* crc_of_frame draws frame 33. */
+Test(pattern_render, the_box_moves_at_its_speed_from_its_origin)
+{
+	struct render_look look = render_plain, other = render_plain;
+
+	look.speed = 0;
+	other.origin = 33;
+	cr_assert_eq(crc_of_look(&look), crc_of_look(&other), "both are in the corner");
+	look.speed = 8;
+	look.origin = 17; /* 16 frames of 8 pixels, as 32 of 4 */
+	other.origin = 1;
+	cr_assert_eq(crc_of_look(&look), crc_of_look(&other));
+	cr_assert_neq(crc_of_look(&look), crc_of_look(&render_plain));
+}
+
+Test(pattern_render, a_bar_that_is_not_shown_is_black)
+{
+	struct render_look look = render_plain, other = render_plain;
+
+	look.bars_shown = 0xfe;
+	other.bars[0] = 0;
+	cr_assert_eq(crc_of_look(&look), crc_of_look(&other));
+	cr_assert_neq(crc_of_look(&look), crc_of_look(&render_plain));
 }
 
 static void

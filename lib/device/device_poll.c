@@ -77,7 +77,7 @@ device_notify(struct vmedia_device *device)
 
 /* For the histogram, and for a tracer. */
 static void
-answers_account(struct vmedia_device *device, uint64_t now_tsc, uint64_t traced_tsc)
+answers_account(struct vmedia_device *device, uint64_t now_tsc)
 {
 	uint32_t i;
 
@@ -86,7 +86,7 @@ answers_account(struct vmedia_device *device, uint64_t now_tsc, uint64_t traced_
 	}
 	device->nb_unpublished = 0;
 	if (unlikely(device->nb_spans > 0)) {
-		device_trace_published(device, traced_tsc);
+		device_trace_published(device, now_tsc);
 	}
 }
 
@@ -94,17 +94,20 @@ void
 answers_publish(struct vmedia_device *device)
 {
 	struct virtq *vq = &device->vqs[DEVICE_COMMANDQ];
-	uint64_t traced_tsc = 0;
+	uint64_t now_tsc = 0;
 
 	if (device->nb_pending > 0) {
 		event_flush(device);
 	}
 	slow_down();
 	if (unlikely(device->nb_spans > 0)) {
-		traced_tsc = clock_tsc(); /* no driver has seen an answer before its time */
+		now_tsc = clock_tsc(); /* no driver has seen an answer before its time */
 	}
 	virtq_flush(vq);
-	answers_account(device, clock_tsc(), traced_tsc); /* ringing the bell comes after it */
+	if (likely(now_tsc == 0)) {
+		now_tsc = clock_tsc();
+	}
+	answers_account(device, now_tsc); /* ringing the bell comes after it */
 }
 
 /* Neither commands nor events; what is under way comes to its end. */

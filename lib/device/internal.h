@@ -119,7 +119,12 @@ struct request_trace {
 	uint64_t parse_tsc;
 	uint64_t begin_tsc;
 	uint64_t end_tsc;
-	bool deferred;
+};
+
+/* A command that is answered and not yet published, as a tracer will hear of it. */
+struct answered {
+	struct trace_cmd_span span;
+	uint32_t written;
 };
 
 /* One command: a slot of the device's pool, last freed first used so that it stays in the cache. */
@@ -317,7 +322,7 @@ struct vmedia_device {
 	char name[64];
 	struct hist command_hist;
 	struct hist frame_hist;
-	struct trace_cmd_span spans[DEVICE_NB_REQUESTS];
+	struct answered spans[DEVICE_NB_REQUESTS];
 };
 
 /* Whether an answer reaches the driver now. While it does not, parked requests stay parked: for the
@@ -573,7 +578,7 @@ void device_trace_dequeued(
 	struct vmedia_device *device, struct virtq_chain **taken, unsigned int nb);
 void request_trace_parsed(struct vmedia_request *request);
 void request_trace_begin(struct vmedia_request *request);
-void request_trace_parked(struct vmedia_request *request, enum trace_parked cause);
+void request_trace_parked(const struct vmedia_request *request, enum trace_parked cause);
 void request_trace_end(struct vmedia_request *request, int status);
 void request_trace_deadline(const struct vmedia_request *request);
 void request_trace_answered(const struct vmedia_request *request, int status, uint32_t written);

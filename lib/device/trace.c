@@ -73,9 +73,8 @@ request_trace_begin(struct vmedia_request *request)
 }
 
 void
-request_trace_parked(struct vmedia_request *request, enum trace_parked cause)
+request_trace_parked(const struct vmedia_request *request, enum trace_parked cause)
 {
-	request->trace.deferred = true;
 	trace_hook(cmd_park, .device = (uint16_t)request->device->index, .seq = request->trace.seq,
 		.cause = (uint8_t)cause);
 }
@@ -119,14 +118,13 @@ request_trace_answered(const struct vmedia_request *request, int status, uint32_
 	if (device->nb_spans == DEVICE_NB_REQUESTS) {
 		return; /* there are no more slots, so this does not happen */
 	}
-	device->spans[device->nb_spans++] = (struct trace_cmd_span){
+	device->spans[device->nb_spans].written = written;
+	device->spans[device->nb_spans++].span = (struct trace_cmd_span){
 		.device = (uint16_t)device->index,
 		.session = session_of(request, status),
 		.seq = t->seq,
 		.code = code_of(request),
 		.status = status,
-		.deferred = t->deferred,
-		.written = written,
 		.dequeue_tsc = t->dequeue_tsc,
 		.parse_ns = since_ns(t->dequeue_tsc, t->parse_tsc, begin_tsc),
 		.begin_ns = since_ns(t->dequeue_tsc, begin_tsc, 0),
@@ -140,14 +138,14 @@ device_trace_published(struct vmedia_device *device, uint64_t now_tsc)
 	uint32_t i;
 
 	for (i = 0; i < device->nb_spans; i++) {
-		struct trace_cmd_span *span = &device->spans[i];
+		struct trace_cmd_span *span = &device->spans[i].span;
 
 		span->publish_ns = since_ns(span->dequeue_tsc, now_tsc, 0);
 		if (trace_enabled(cmd_span)) {
 			trace_emit(cmd_span, span);
 		}
 		trace_hook(cmd_publish, .device = span->device, .seq = span->seq,
-			.status = span->status, .written = span->written,
+			.status = span->status, .written = device->spans[i].written,
 			.batch = (uint16_t)device->nb_spans);
 	}
 	device->nb_spans = 0;

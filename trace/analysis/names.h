@@ -17,7 +17,7 @@
 	X(statedump_device) X(statedump_session) X(statedump_format)
 
 #define FIELD_NAMES(X) \
-	X(device) X(reactor) X(session) X(seq) X(code) X(status) X(deferred) X(parse_ns) \
+	X(device) X(reactor) X(session) X(seq) X(code) X(status) X(parse_ns) \
 	X(begin_ns) X(end_ns) X(publish_ns) X(buftype) X(index) X(sequence) X(timestamp_ns) \
 	X(held_ns) X(latency_ns) X(nb_queued) X(nb_buffers) X(nb_cancelled) X(backlog) X(cause) \
 	X(nb_periods) X(starved_ns) X(queue) X(sent) X(slept_ns) X(timeout_ns) X(pass_ns) \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* libc's syscall(), by which libv4l2 and language runtimes make their calls: the numbers of what
  * the library stands for go the same way as the functions. */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,6 +26,20 @@
 		return (long)(value);          \
 	}
 
+static long
+select_masked(const long *a)
+{
+	struct {
+		const sigset_t *mask;
+		size_t bytes;
+	} masked = {NULL, 0};
+
+	if (a[5] != 0 && user_read(&masked, PTR(5), sizeof(masked)) != 0) {
+		return fail(-EFAULT);
+	}
+	return pselect(INT(0), PTR(1), PTR(2), PTR(3), PTR(4), masked.mask);
+}
+
 CALL(openat, openat(INT(0), PTR(1), INT(2), (mode_t)a[3]))
 CALL(close, close(INT(0)))
 CALL(close_range, close_range((unsigned int)a[0], (unsigned int)a[1], INT(2)))
@@ -45,6 +60,11 @@ CALL(mremap, mremap(PTR(0), LEN(1), LEN(2), INT(3), PTR(4)))
 CALL(newfstatat, fstatat(INT(0), PTR(1), PTR(2), INT(3)))
 CALL(fstat, fstat(INT(0), PTR(1)))
 CALL(readlinkat, readlinkat(INT(0), PTR(1), PTR(2), LEN(3)))
+CALL(statx, statx(INT(0), PTR(1), INT(2), (unsigned int)a[3], PTR(4)))
+CALL(faccessat, faccessat(INT(0), PTR(1), INT(2), 0)) /* the kernel's takes no flags, */
+CALL(faccessat2, faccessat(INT(0), PTR(1), INT(2), INT(3)))
+/* and its pselect6 has mask and size behind one pointer; libc's sets begin with the kernel's. */
+CALL(pselect6, select_masked(a))
 #ifdef SYS_open /* and what else only older machines have */
 CALL(open, open(PTR(0), INT(1), (mode_t)a[2]))
 CALL(dup2, dup2(INT(0), INT(1)))
@@ -84,6 +104,10 @@ static const struct {
 	ROW(newfstatat),
 	ROW(fstat),
 	ROW(readlinkat),
+	ROW(statx),
+	ROW(faccessat),
+	ROW(faccessat2),
+	ROW(pselect6),
 #ifdef SYS_open
 	ROW(open),
 	ROW(dup2),

@@ -154,7 +154,8 @@ report_percentiles(const struct report *report, FILE *out)
 	}
 	fputs("<h2>How long commands take</h2>\n<p>A point (x, y): x per cent of the commands took "
 	      "at most y, from being taken off the queue until the answer was visible. Each step to "
-	      "the right is ten times rarer; a curve ends at its slowest command.</p>\n",
+	      "the right is ten times rarer; a curve ends at its slowest command. The most frequent "
+	      "ioctls have one.</p>\n",
 		out);
 	if (nb == 0) {
 		fputs("<p>The trace has no command.</p>\n", out);
@@ -292,7 +293,8 @@ report_stages(const struct report *report, FILE *out)
 	}
 	fputs("<h2>Where the time goes</h2>\n"
 	      "<p>Which share of its mean time an ioctl spends in each stage, the most frequent "
-	      "ioctl first. Point at a bar for figures.</p>\n",
+	      "ioctl first; to the right, how many there were and what one took. Point at a bar "
+	      "for figures.</p>\n",
 		out);
 	svg_begin(out, REPORT_WIDTH, nb * BAR_HEIGHT + 34, "Stages per ioctl");
 	stage_legend(2, out);

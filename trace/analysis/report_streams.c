@@ -7,10 +7,12 @@
 #include "analysis/report.h"
 #include "analysis/svg.h"
 
-#define LEFT         0.0
+#define LEFT         96.0 /* names of the lanes */
 #define LANE_HEIGHT  34.0
 #define MISS_HEIGHT  9.0
 #define DEPTH_HEIGHT 18.0
+#define TIMES_HEIGHT 18.0
+#define NB_TIMES     5
 
 static void
 caption(const struct report *report, const struct stream *stream, FILE *out)
@@ -65,6 +67,8 @@ frames_lane(const struct report *report, const struct stream *stream, double wid
 				"frame", tip);
 		}
 	}
+	svg_text(out, &(struct svg_place){LEFT - 6, LANE_HEIGHT / 2 + 4, SVG_END}, "frames, 0–%u",
+		most);
 }
 
 static void
@@ -89,6 +93,8 @@ missed_lane(const struct report *report, const struct stream *stream, double wid
 				css, tip);
 		}
 	}
+	svg_text(out, &(struct svg_place){LEFT - 6, LANE_HEIGHT + MISS_HEIGHT + 2, SVG_END},
+		"missed");
 }
 
 static void
@@ -120,6 +126,29 @@ depth_lane(const struct report *report, const struct stream *stream, double widt
 				"depth", tip);
 		}
 	}
+	svg_text(out,
+		&(struct svg_place){
+			LEFT - 6, LANE_HEIGHT + MISS_HEIGHT + DEPTH_HEIGHT + 2, SVG_END},
+		"queued, 0–%.0f", most);
+}
+
+static void
+times(const struct report *report, FILE *out)
+{
+	const struct columns *columns = &report->streams->columns;
+
+	for (unsigned int i = 0; i < NB_TIMES; i++) {
+		double part = (double)i / (NB_TIMES - 1);
+		uint64_t ns = (uint64_t)(part * (double)(columns->nb_used * columns->width_ns));
+
+		svg_text(out,
+			&(struct svg_place){LEFT + part * (REPORT_WIDTH - LEFT),
+				LANE_HEIGHT + MISS_HEIGHT + DEPTH_HEIGHT + TIMES_HEIGHT,
+				i == 0              ? SVG_START
+				: i == NB_TIMES - 1 ? SVG_END
+						    : SVG_MIDDLE},
+			"%.3f s", report_seconds(report, columns->origin_ns + ns));
+	}
 }
 
 static void
@@ -127,7 +156,7 @@ lanes(const struct report *report, const struct stream *stream, FILE *out)
 {
 	double width = (REPORT_WIDTH - LEFT) / MAX(report->streams->columns.nb_used, 1);
 
-	svg_begin(out, REPORT_WIDTH, LANE_HEIGHT + MISS_HEIGHT + DEPTH_HEIGHT + 6,
+	svg_begin(out, REPORT_WIDTH, LANE_HEIGHT + MISS_HEIGHT + DEPTH_HEIGHT + TIMES_HEIGHT + 6,
 		"Frames over time");
 	svg_rect(out, &(struct svg_box){LEFT, 0, REPORT_WIDTH - LEFT, LANE_HEIGHT}, "back", NULL);
 	svg_rect(out, &(struct svg_box){LEFT, LANE_HEIGHT + 2, REPORT_WIDTH - LEFT, MISS_HEIGHT},
@@ -135,6 +164,7 @@ lanes(const struct report *report, const struct stream *stream, FILE *out)
 	frames_lane(report, stream, width, out);
 	missed_lane(report, stream, width, out);
 	depth_lane(report, stream, width, out);
+	times(report, out);
 	svg_end(out);
 }
 
@@ -150,13 +180,14 @@ report_streams(const struct report *report, FILE *out)
 		return;
 	}
 	fprintf(out,
-		"<p>From %.3f s to %.3f s. Green: frames per slice of time. "
-		"Marks below: periods without a frame because "
+		"<p>From %.3f s to %.3f s. Green: frames per slice of %.1f ms; where the period of a "
+		"stream is longer, some slices have none. Marks below: periods without a frame because "
 		"<span style=\"color:#e03131\">no buffer was queued (the guest was late)</span>, "
 		"<span style=\"color:#f08c00\">rendering was late</span>, or "
-		"<span style=\"color:#9c36b5\">the reactor was late</span>. Grey: buffers queued."
-		"</p>\n",
-		report_seconds(report, columns->origin_ns), report_seconds(report, end_ns));
+		"<span style=\"color:#9c36b5\">the reactor was late</span>. Grey: buffers queued, "
+		"their mean in the slice.</p>\n",
+		report_seconds(report, columns->origin_ns), report_seconds(report, end_ns),
+		(double)columns->width_ns / 1e6);
 	for (uint32_t i = 0; i < report->streams->nb; i++) {
 		caption(report, report->streams->streams[i], out);
 		lanes(report, report->streams->streams[i], out);

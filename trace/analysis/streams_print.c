@@ -136,8 +136,8 @@ streams_print(const struct streams *streams, uint32_t width, FILE *out)
 	double seconds = (double)(streams->columns.nb_used * streams->columns.width_ns) / 1e9;
 
 	fprintf(out,
-		"%u streams, %.3f s; a cell is %.1f ms; missed: B no buffer, R late render, "
-		"L late reactor; queued: mean number of buffers\n",
+		"%u streams, %.3f s; a cell is %.1f ms; frames: █ most in a cell; missed: "
+		"B no buffer, R late render, L late reactor; queued: mean number of buffers\n",
 		streams->nb, seconds, seconds * 1e3 / grid.width);
 	if (streams->nb_lost != 0) {
 		fprintf(out, "LOST     the tracer lost %" PRIu64 " events: gaps may be its fault\n",

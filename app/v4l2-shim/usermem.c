@@ -123,20 +123,19 @@ usermem_place(struct call *call)
 	if (user == NULL || user->queued) {
 		return -EINVAL;
 	}
-	/* A prepared buffer stays what it was prepared as. */
+	/* A prepared buffer stays what it was prepared as, whatever QBUF says. */
 	for (uint32_t i = 0; i < nb_planes(b); i++) {
 		struct user_plane *plane = &user->planes[i];
 		int ret = 0;
 
 		if (!user->prepared) {
 			ret = fit(drv, plane, *length_of(b, i), *pointer_of(b, i));
-		} else if (plane->length < *length_of(b, i)) {
-			ret = -EINVAL;
 		}
 		if (ret != 0) {
 			return ret;
 		}
 		*pointer_of(b, i) = (unsigned long)plane->addr;
+		*length_of(b, i) = plane->length;
 	}
 	say_place(call, user);
 	user->queued = call->req.op == SHIM_IOCTL && call->req.request == VIDIOC_QBUF;
@@ -153,8 +152,11 @@ usermem_answer(struct call *call, int status)
 		return;
 	}
 	for (uint32_t i = 0; i < nb_planes(b); i++) {
-		*pointer_of(b, i) = user->planes[i].userptr;
-		*length_of(b, i) = user->planes[i].length;
+		if (user->planes[i].addr !=
+			NULL) { /* else it was never queued: as the device says */
+			*pointer_of(b, i) = user->planes[i].userptr;
+			*length_of(b, i) = user->planes[i].length;
+		}
 	}
 	say_place(call, user);
 	if (call->req.request == VIDIOC_QBUF && status != 0) {

@@ -371,6 +371,28 @@ Test(ioctl_buffers, qbuf_refuses_what_vb2_refuses_and_changes_nothing_then)
 }
 
 /* proves: R-70 */
+/* There is no cache to keep coherent: who gives a hint is told that it was not taken, as vb2 does
+ * without V4L2_BUF_CAP_SUPPORTS_MMAP_CACHE_HINTS. */
+Test(ioctl_buffers, cache_hints_are_taken_off_again)
+{
+	const uint32_t hints = V4L2_BUF_FLAG_NO_CACHE_INVALIDATE | V4L2_BUF_FLAG_NO_CACHE_CLEAN;
+	static const unsigned int ioctls[] = {NR(PREPARE_BUF), NR(QBUF)};
+	struct v4l2_buffer b;
+
+	setup(NULL);
+	cr_assert_eq(h_reqbufs(h, s, 2), 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		b = ask(i);
+		b.flags = hints;
+		cr_assert_eq(buffer_ioctl(ioctls[i], &b), 0);
+		cr_assert_eq(b.flags & hints, 0);
+		b = ask(i);
+		cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
+		cr_assert_eq(b.flags & hints, 0);
+	}
+	teardown();
+}
+
 Test(ioctl_buffers, streamon_needs_buffers_and_both_ends_are_idempotent)
 {
 	setup(NULL);

@@ -370,7 +370,6 @@ Test(ioctl_buffers, qbuf_refuses_what_vb2_refuses_and_changes_nothing_then)
 	teardown();
 }
 
-/* proves: R-70 */
 /* There is no cache to keep coherent: who gives a hint is told that it was not taken, as vb2 does
  * without V4L2_BUF_CAP_SUPPORTS_MMAP_CACHE_HINTS. */
 Test(ioctl_buffers, cache_hints_are_taken_off_again)
@@ -393,6 +392,7 @@ Test(ioctl_buffers, cache_hints_are_taken_off_again)
 	teardown();
 }
 
+/* proves: R-70 */
 Test(ioctl_buffers, streamon_needs_buffers_and_both_ends_are_idempotent)
 {
 	setup(NULL);

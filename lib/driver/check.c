@@ -28,18 +28,19 @@ requestbuffers_ok(const struct command *cmd)
 	       r->count <= DRIVER_MAX_BUFFERS && (asked->count != 0 || r->count == 0);
 }
 
+/* More than asked for are right as well: a device may need so many. */
 static bool
 create_buffers_ok(const struct command *cmd)
 {
 	const struct v4l2_create_buffers *asked = cmd->arg, *c = (const void *)cmd->reply;
 	uint32_t type = c->format.type;
 
-	if (type != asked->format.type || c->memory != asked->memory || c->count > asked->count ||
-		type >= NB_BUFFER_TYPES) {
+	if (type != asked->format.type || c->memory != asked->memory || type >= NB_BUFFER_TYPES) {
 		return false;
 	}
-	return c->count == 0 || (c->index == cmd->session->queues[type].allocated &&
-					c->index + (uint64_t)c->count <= DRIVER_MAX_BUFFERS);
+	return c->count == 0 ||
+	       (asked->count > 0 && c->index == cmd->session->queues[type].allocated &&
+		       c->index + (uint64_t)c->count <= DRIVER_MAX_BUFFERS);
 }
 
 static bool

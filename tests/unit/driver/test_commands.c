@@ -237,9 +237,30 @@ Test(driver_commands, reply_that_contradicts_the_request_is_dropped)
 	c.index = 1;
 	REFUSED(VIDIOC_CREATE_BUFS, cb, c);
 	c = cb;
-	c.count = 5;
+	c.count = DRIVER_MAX_BUFFERS + 1;
+	REFUSED(VIDIOC_CREATE_BUFS, cb, c);
+	c.count = 1;
+	cb.count = 0;
 	REFUSED(VIDIOC_CREATE_BUFS, cb, c);
 	cr_assert_eq(req.count, 4, "the caller's struct is untouched");
+	fake_end(b.drv);
+}
+
+/* vivid, asked for one buffer when it has none, makes two. */
+Test(driver_commands, more_buffers_than_asked_for_are_right)
+{
+	struct bench b;
+	struct v4l2_create_buffers cb = {.count = 1, .memory = 1, .format.type = 1}, c = cb;
+
+	bench_init(&b);
+	c.count = 2;
+	cr_assert_eq(
+		exchange(&b, VIDIOC_CREATE_BUFS, &cb, answer(0, &c, sizeof(c)), 8 + sizeof(c)), 0);
+	cr_assert_eq(cb.count, 2);
+	cb.count = 1;
+	c.index = 2;
+	cr_assert_eq(exchange(&b, VIDIOC_CREATE_BUFS, &cb, answer(0, &c, sizeof(c)), 8 + sizeof(c)),
+		0, "both are counted");
 	fake_end(b.drv);
 }
 

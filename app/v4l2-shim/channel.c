@@ -195,6 +195,7 @@ hello(struct call *call)
 {
 	const struct driver_info *info = &call->channel->broker->info;
 	struct v4l2_capability *cap = (void *)call->arg;
+	struct shim_reply reply = {.session = info->device_type};
 
 	if (call->req.arg_bytes != sizeof(*cap)) {
 		call_finish(call, -EINVAL);
@@ -203,7 +204,7 @@ hello(struct call *call)
 	memset(cap, 0, sizeof(*cap));
 	memcpy(cap->card, info->card, sizeof(cap->card) - 1);
 	cap->device_caps = info->device_caps;
-	call_finish(call, 0);
+	call_reply(call, &reply, NULL, 0);
 }
 
 static void

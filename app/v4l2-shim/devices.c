@@ -15,24 +15,42 @@
 
 static struct {
 	char addresses[SHIM_MAX_DEVICES][SHIM_ADDRESS_BYTES];
+	const char *kinds[SHIM_MAX_DEVICES]; /* "video" */
 	char tree[PATH_MAX];
 	size_t tree_len;
 } known;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* "N=ADDRESS,N=ADDRESS" */
+/* The kind of node that a name begins with, NULL: none. */
+static const char *
+kind_of(const char *name)
+{
+	for (uint32_t type = 0; type < SHIM_NB_KINDS; type++) {
+		const char *kind = shim_kind(type);
+		size_t len = strlen(kind);
+
+		if (strncmp(name, kind, len) == 0 && name[len] >= '0' && name[len] <= '9') {
+			return kind;
+		}
+	}
+	return NULL;
+}
+
+/* "video0=ADDRESS,vbi1=ADDRESS" */
 static void
 read_environment(void)
 {
 	const char *env = getenv(SHIM_ENV_DEVICES), *tree = getenv(SHIM_ENV_TREE);
 
 	while (env != NULL && *env != '\0') {
+		const char *kind = kind_of(env);
 		char *end;
-		unsigned long n = strtoul(env, &end, 10);
+		unsigned long n = strtoul(env + (kind != NULL ? strlen(kind) : 0), &end, 10);
 		size_t len = *end == '=' ? strcspn(++end, ",") : 0;
 
-		if (n < SHIM_MAX_DEVICES && len < SHIM_ADDRESS_BYTES) {
+		if (kind != NULL && n < SHIM_MAX_DEVICES && len < SHIM_ADDRESS_BYTES) {
+			known.kinds[n] = kind;
 			memcpy(known.addresses[n], end, len);
 		}
 		env = end + len + (end[len] == ',');
@@ -54,6 +72,12 @@ const char *
 device_address(unsigned int device)
 {
 	return device_exists(device) ? known.addresses[device] : "";
+}
+
+const char *
+device_kind(unsigned int device)
+{
+	return device_exists(device) ? known.kinds[device] : "";
 }
 
 int
@@ -87,16 +111,23 @@ number(const char *text)
 	return *end == '\0' && n < SHIM_MAX_DEVICES && device_exists((unsigned int)n) ? (int)n : ~0;
 }
 
+/* A name in /dev. */
+static int
+by_name(const char *name)
+{
+	const char *kind = kind_of(name);
+	int n = kind != NULL ? number(name + strlen(kind)) : ~0;
+
+	return n >= 0 && known.kinds[n] == kind ? n : ~0;
+}
+
 int
 device_by_path(const char *path)
 {
 	if (path == NULL || strncmp(path, "/dev/", 5) != 0) {
 		return ~0;
 	}
-	if (strncmp(path + 5, "video", 5) == 0) {
-		return number(path + 10);
-	}
-	return strncmp(path + 5, "char/81:", 8) == 0 ? number(path + 13) : ~0;
+	return strncmp(path + 5, "char/81:", 8) == 0 ? number(path + 13) : by_name(path + 5);
 }
 
 /* The folder that dirfd is, with room for a name behind it. False: it cannot be told. */
@@ -123,11 +154,11 @@ device_by_path_at(int dirfd, const char *path)
 	if (path == NULL || path[0] == '/' || dirfd == AT_FDCWD) {
 		return device_by_path(path);
 	}
-	if (strncmp(path, "video", 5) != 0 || !folder_of(dirfd, folder, sizeof(folder)) ||
+	if (by_name(path) < 0 || !folder_of(dirfd, folder, sizeof(folder)) ||
 		strcmp(folder, "/dev") != 0) {
 		return ~0;
 	}
-	return number(path + 5);
+	return by_name(path);
 }
 
 int

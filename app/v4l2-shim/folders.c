@@ -14,13 +14,14 @@
 
 #define NB_LISTINGS 16 /* of these folders at a time; a further one does not show our devices */
 
-/* Where one entry per device is added, or a single one: a folder that is redirected as a whole. */
+/* Where one entry per device is added, of a prefix, NULL its kind, and its number; or a single one:
+ * a folder that is redirected as a whole. */
 static const struct folder {
 	const char *path, *prefix;
 	bool single;
 	unsigned char type;
 } folders[] = {
-	{"/dev", "video", false, DT_CHR},
+	{"/dev", NULL, false, DT_CHR},
 	{"/sys/dev/char", "81:", false, DT_LNK},
 	{"/sys/class", "video4linux", true, DT_DIR},
 };
@@ -149,7 +150,7 @@ name_of(const struct folder *folder, unsigned int n, char *name, size_t size)
 		snprintf(name, size, "%s", folder->prefix);
 		return n == 0;
 	}
-	snprintf(name, size, "%s%u", folder->prefix, n);
+	snprintf(name, size, "%s%u", folder->prefix != NULL ? folder->prefix : device_kind(n), n);
 	return device_exists(n);
 }
 
@@ -159,7 +160,8 @@ is_hidden(const struct folder *folder, const struct dirent *entry)
 {
 	char name[32];
 
-	if (strncmp(entry->d_name, folder->prefix, strlen(folder->prefix)) != 0) {
+	if (folder->prefix != NULL &&
+		strncmp(entry->d_name, folder->prefix, strlen(folder->prefix)) != 0) {
 		return false;
 	}
 	for (unsigned int n = 0; n < SHIM_MAX_DEVICES; n++) {

@@ -43,8 +43,8 @@ const char *argp_program_version = "vmedia-v4l2 " VMEDIA_VERSION;
 
 static const struct argp_option options[] = {
 	{"device", 'd', "N=SOCKET", 0,
-		"/dev/videoN is the device behind this vhost-user socket; without N= the lowest "
-		"number that is free"},
+		"/dev/videoN, or as its type is called (vbiN, radioN, swradioN, v4l-touchN), is the "
+		"device behind this vhost-user socket; without N= the lowest number that is free"},
 	{0},
 };
 
@@ -66,7 +66,7 @@ add_device(struct argp_state *state, const char *arg)
 	if (n >= SHIM_MAX_DEVICES) {
 		argp_error(state, "--device: N is 0 to %u", SHIM_MAX_DEVICES - 1);
 	} else if (devices[n].used) {
-		argp_error(state, "--device: /dev/video%u is given twice", n);
+		argp_error(state, "--device: number %u is given twice", n);
 	} else if (arg[0] == '\0') {
 		argp_error(state, "--device: N=SOCKET is expected");
 	}
@@ -118,12 +118,12 @@ connect_broker(const char *address)
 
 /* -ECONNRESET: the broker was just ending. */
 static int
-say_hello(int fd, struct v4l2_capability *cap)
+say_hello(int fd, struct tree_node *node)
 {
 	struct {
 		struct shim_request req;
 		struct v4l2_capability cap;
-	} hello = {.req = {.op = SHIM_HELLO, .arg_bytes = sizeof(*cap)}};
+	} hello = {.req = {.op = SHIM_HELLO, .arg_bytes = sizeof(node->cap)}};
 	struct {
 		struct shim_reply reply;
 		struct v4l2_capability cap;
@@ -133,7 +133,8 @@ say_hello(int fd, struct v4l2_capability *cap)
 		recv(fd, &answer, sizeof(answer), 0) != sizeof(answer)) {
 		return -ECONNRESET;
 	}
-	*cap = answer.cap;
+	node->cap = answer.cap;
+	node->kind = shim_kind(answer.reply.session);
 	return answer.reply.status;
 }
 
@@ -193,14 +194,14 @@ start_broker(const struct device *device)
 }
 
 static int
-find_broker(struct device *device, struct v4l2_capability *cap)
+find_broker(struct device *device, struct tree_node *node)
 {
 	const struct timespec pause = {.tv_nsec = 20000000};
 	int ret = -EAGAIN;
 
 	for (int i = 0; i < TRIES; i++) {
 		device->fd = connect_broker(device->address);
-		ret = device->fd >= 0 ? say_hello(device->fd, cap) : device->fd;
+		ret = device->fd >= 0 ? say_hello(device->fd, node) : device->fd;
 		if (ret == 0) {
 			return 0;
 		}
@@ -236,7 +237,7 @@ explain(const struct device *device, int error)
 
 /* Inode and user make the address, so every way to write the path leads to one broker. */
 static int
-connect_device(struct device *device, struct v4l2_capability *cap)
+connect_device(struct device *device, struct tree_node *node)
 {
 	struct stat st;
 
@@ -248,7 +249,7 @@ connect_device(struct device *device, struct v4l2_capability *cap)
 	}
 	snprintf(device->address, sizeof(device->address), "vmedia-v4l2-1.%u.%lx.%lx", geteuid(),
 		(unsigned long)st.st_dev, (unsigned long)st.st_ino);
-	return find_broker(device, cap);
+	return find_broker(device, node);
 }
 
 static int
@@ -258,22 +259,22 @@ connect_devices(const char *tree, char *env, size_t size)
 
 	env[0] = '\0';
 	for (unsigned int n = 0; n < SHIM_MAX_DEVICES; n++) {
-		struct v4l2_capability cap;
+		struct tree_node node = {.number = n};
 		int ret;
 
 		if (!devices[n].used) {
 			continue;
 		}
-		ret = connect_device(&devices[n], &cap);
+		ret = connect_device(&devices[n], &node);
 		if (ret == 0) {
-			ret = tree_add(tree, n, &cap);
+			ret = tree_add(tree, &node);
 		}
 		if (ret != 0) {
 			explain(&devices[n], ret);
 			return ret;
 		}
-		used += (size_t)snprintf(env + used, size - used, "%s%u=%s", used > 0 ? "," : "", n,
-			devices[n].address);
+		used += (size_t)snprintf(env + used, size - used, "%s%s%u=%s", used > 0 ? "," : "",
+			node.kind, n, devices[n].address);
 	}
 	return 0;
 }
@@ -366,7 +367,7 @@ main(int argc, char **argv)
 		       "/dev/videoN. No virtual machine is involved.\v"
 		       "Exit status: the program's; 2 wrong usage, 125 a device cannot be used, 126 "
 		       "the program cannot be run, 127 it is not found."};
-	char env[SHIM_MAX_DEVICES * (SHIM_ADDRESS_BYTES + 4)], tree[PATH_MAX];
+	char env[SHIM_MAX_DEVICES * (SHIM_ADDRESS_BYTES + 16)], tree[PATH_MAX];
 	int ret;
 
 	argp_err_exit_status = EXIT_USAGE;

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/select.h>
 
 #include "base/util.h"
@@ -218,30 +217,4 @@ select(int nb, fd_set *in, fd_set *out, fd_set *urgent, struct timeval *timeout)
 	}
 	ts = (struct timespec){left.tv_sec, left.tv_usec * 1000L};
 	return pselect(nb, in, out, urgent, &ts, NULL);
-}
-
-/* The second fd reports EPOLLPRI with the program's own data: epoll_wait needs nothing from us. */
-EXPORT int
-epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
-{
-	struct handle handle;
-	struct epoll_event first, second;
-	int saved = errno;
-
-	if (!handle_get(fd, &handle) || handle.pri_fd < 0 ||
-		(op != EPOLL_CTL_DEL && user_read(&first, event, sizeof(first)) != 0)) {
-		return NEXT(epoll_ctl)(epoll, op, fd, event);
-	}
-	NEXT(epoll_ctl)(epoll, EPOLL_CTL_DEL, handle.pri_fd, NULL);
-	if (op != EPOLL_CTL_DEL && (first.events & EPOLLPRI) != 0) {
-		second = first;
-		second.events &= EPOLLPRI | EPOLLET | EPOLLONESHOT;
-		NEXT(epoll_ctl)(epoll, EPOLL_CTL_ADD, handle.pri_fd, &second);
-	}
-	errno = saved;
-	if (op == EPOLL_CTL_DEL) {
-		return NEXT(epoll_ctl)(epoll, op, fd, NULL);
-	}
-	first.events &= ~(uint32_t)EPOLLPRI;
-	return NEXT(epoll_ctl)(epoll, op, fd, &first);
 }

@@ -12,23 +12,36 @@
 #ifndef VMEDIA_V4L2_SHIM_PROTOCOL_H
 #define VMEDIA_V4L2_SHIM_PROTOCOL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define SHIM_MAX_PAYLOAD   131072u /* all three parts */
 #define SHIM_FILL_BYTES    1024u   /* in the socket of an open: no POLLOUT */
 #define SHIM_ADDRESS_BYTES 64u     /* abstract address without its leading 0, terminated */
-#define SHIM_MAX_DEVICES   64u     /* /dev/video0 ... */
+#define SHIM_MAX_DEVICES   64u     /* numbers of nodes of all types */
 #define SHIM_VIDEO_MAJOR   81u
 
-/* In the environment of programs: "N=ADDRESS,N=ADDRESS" and the folder that stands for /sys. */
+/* In the environment of programs: "video0=ADDRESS,vbi1=ADDRESS" and the folder that stands for
+ * /sys. */
 #define SHIM_ENV_DEVICES "VMEDIA_V4L2_DEVICES"
 #define SHIM_ENV_TREE    "VMEDIA_V4L2_TREE"
+
+/* What nodes of a type, VFL_TYPE_*, are called in /dev, ahead of their number. */
+#define SHIM_NB_KINDS 6u
+static inline const char *
+shim_kind(uint32_t type)
+{
+	static const char kinds[SHIM_NB_KINDS][12] = {
+		"video", "vbi", "radio", "video", "swradio", "v4l-touch"};
+
+	return kinds[type < SHIM_NB_KINDS ? type : 0];
+}
 
 /* The peer's address of an open's socket is ADDRESS "/" token: so an unknown fd is recognised. */
 #define SHIM_TOKEN_FORMAT "%s/%08x"
 
 enum shim_op {
-	SHIM_HELLO,  /* reply: arg is a v4l2_capability */
+	SHIM_HELLO,  /* reply: arg is a v4l2_capability, session the type of node */
 	SHIM_OPEN,   /* reply: session, two fds: the open's and the one for POLLPRI */
 	SHIM_ATTACH, /* an fd that came from elsewhere. Reply: one fd, for POLLPRI */
 	SHIM_IOCTL,

@@ -86,12 +86,14 @@ uint64_t client_next_internal(uint64_t first, uint64_t last);
 int client_raise_fd(int fd);
 
 /* devices.c: what the environment says. */
-#define DEVICE_INODE 0x564d0000u /* of /dev/video0 */
+#define DEVICE_INODE 0x564d0000u /* of number 0 */
 bool device_exists(unsigned int device);
 const char *device_address(unsigned int device);
 /* The device that an address "ADDRESS/token" belongs to, -1: none. */
 int device_by_peer(const char *peer, uint32_t *token);
-/* /dev/videoN of ours: N, else -1. */
+/* What it is called in /dev, without its number. */
+const char *device_kind(unsigned int device);
+/* /dev/videoN, or of another kind, of ours: N, else -1. */
 int device_by_path(const char *path);
 int device_by_path_at(int dirfd, const char *path);
 int device_open(unsigned int device, int flags);

@@ -108,40 +108,42 @@ tree_create(char *path, size_t size)
 }
 
 static int
-add_links(const char *path, unsigned int number)
+add_links(const char *path, const struct tree_node *node)
 {
+	unsigned int n = node->number;
 	char name[128], target[128];
 	int ret;
 
 	/* What a user adds by this number hides a real one. */
-	snprintf(name, sizeof(name), "%s/sys/class/video4linux/video%u", path, number);
+	snprintf(name, sizeof(name), "%s/sys/class/video4linux/%s%u", path, node->kind, n);
 	unlink(name);
-	snprintf(name, sizeof(name), "sys/class/video4linux/video%u", number);
-	snprintf(target, sizeof(target), "../../devices/platform/vmedia.%u/video4linux/video%u",
-		number, number);
+	snprintf(name, sizeof(name), "sys/class/video4linux/%s%u", node->kind, n);
+	snprintf(target, sizeof(target), "../../devices/platform/vmedia.%u/video4linux/%s%u", n,
+		node->kind, n);
 	ret = put_link(path, name, target);
-	snprintf(name, sizeof(name), "sys/dev/char/%u:%u", SHIM_VIDEO_MAJOR, number);
+	snprintf(name, sizeof(name), "sys/dev/char/%u:%u", SHIM_VIDEO_MAJOR, n);
 	if (ret == 0) {
 		ret = put_link(path, name, target);
 	}
-	snprintf(name, sizeof(name), "sys/devices/platform/vmedia.%u/video4linux/video%u/subsystem",
-		number, number);
+	snprintf(name, sizeof(name), "sys/devices/platform/vmedia.%u/video4linux/%s%u/subsystem", n,
+		node->kind, n);
 	return ret == 0 ? put_link(path, name, "../../../../../class/video4linux") : ret;
 }
 
 static int
-put_attribute(const char *path, unsigned int number, const char *attribute, const char *text)
+put_attribute(
+	const char *path, const struct tree_node *node, const char *attribute, const char *text)
 {
 	char name[128];
 
-	snprintf(name, sizeof(name), "sys/devices/platform/vmedia.%u/video4linux/video%u/%s",
-		number, number, attribute);
+	snprintf(name, sizeof(name), "sys/devices/platform/vmedia.%u/video4linux/%s%u/%s",
+		node->number, node->kind, node->number, attribute);
 	return put(path, name, text);
 }
 
 /* What udev's v4l_id finds out of a real device, as udev keeps it. */
 static int
-put_udev_data(const char *path, unsigned int number, const struct v4l2_capability *cap)
+put_udev_data(const char *path, const struct tree_node *node)
 {
 	static const struct {
 		uint32_t bits;
@@ -154,34 +156,34 @@ put_udev_data(const char *path, unsigned int number, const struct v4l2_capabilit
 	size_t used = 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if ((cap->device_caps & kinds[i].bits) != 0) {
+		if ((node->cap.device_caps & kinds[i].bits) != 0) {
 			used += (size_t)snprintf(
 				can + used, sizeof(can) - used, "%s", kinds[i].name);
 		}
 	}
-	snprintf(name, sizeof(name), "run/udev/data/c%u:%u", SHIM_VIDEO_MAJOR, number);
+	snprintf(name, sizeof(name), "run/udev/data/c%u:%u", SHIM_VIDEO_MAJOR, node->number);
 	snprintf(text, sizeof(text),
 		"I:1\nE:ID_V4L_VERSION=2\nE:ID_V4L_PRODUCT=%s\nE:ID_V4L_CAPABILITIES=%s\nV:1\n",
-		(const char *)cap->card, can);
+		(const char *)node->cap.card, can);
 	return put(path, name, text);
 }
 
 int
-tree_add(const char *path, unsigned int number, const struct v4l2_capability *cap)
+tree_add(const char *path, const struct tree_node *node)
 {
 	char name[64], dev[32], uevent[96];
 	int ret;
 
-	snprintf(name, sizeof(name), "%s\n", (const char *)cap->card);
-	snprintf(dev, sizeof(dev), "%u:%u\n", SHIM_VIDEO_MAJOR, number);
-	snprintf(uevent, sizeof(uevent), "MAJOR=%u\nMINOR=%u\nDEVNAME=video%u\n", SHIM_VIDEO_MAJOR,
-		number, number);
-	ret = put_attribute(path, number, "name", name);
-	ret = ret == 0 ? put_attribute(path, number, "dev", dev) : ret;
-	ret = ret == 0 ? put_attribute(path, number, "index", "0\n") : ret;
-	ret = ret == 0 ? put_attribute(path, number, "uevent", uevent) : ret;
-	ret = ret == 0 ? put_udev_data(path, number, cap) : ret;
-	return ret == 0 ? add_links(path, number) : ret;
+	snprintf(name, sizeof(name), "%s\n", (const char *)node->cap.card);
+	snprintf(dev, sizeof(dev), "%u:%u\n", SHIM_VIDEO_MAJOR, node->number);
+	snprintf(uevent, sizeof(uevent), "MAJOR=%u\nMINOR=%u\nDEVNAME=%s%u\n", SHIM_VIDEO_MAJOR,
+		node->number, node->kind, node->number);
+	ret = put_attribute(path, node, "name", name);
+	ret = ret == 0 ? put_attribute(path, node, "dev", dev) : ret;
+	ret = ret == 0 ? put_attribute(path, node, "index", "0\n") : ret;
+	ret = ret == 0 ? put_attribute(path, node, "uevent", uevent) : ret;
+	ret = ret == 0 ? put_udev_data(path, node) : ret;
+	return ret == 0 ? add_links(path, node) : ret;
 }
 
 static int

@@ -8,8 +8,13 @@
 
 /* Makes an empty one; path has room for size bytes. Real cameras' entries are linked into it. */
 int tree_create(char *path, size_t size);
-/* What is seen of /dev/videoNUMBER; of cap: card and device_caps. */
-int tree_add(const char *path, unsigned int number, const struct v4l2_capability *cap);
+struct tree_node {
+	const char *kind; /* /dev/KINDNUMBER */
+	unsigned int number;
+	struct v4l2_capability cap; /* card and device_caps */
+};
+/* What is seen of a node. */
+int tree_add(const char *path, const struct tree_node *node);
 void tree_remove(const char *path);
 
 #endif

@@ -87,3 +87,13 @@ v4l2_caps_type(uint32_t device_caps, bool output)
 	}
 	return 0;
 }
+
+void
+v4l2_tuner_clean(struct v4l2_tuner *tuner)
+{
+	tuner->capability &= ~(uint32_t)V4L2_TUNER_CAP_RDS_BLOCK_IO;
+	if ((tuner->capability & V4L2_TUNER_CAP_RDS_CONTROLS) == 0) {
+		tuner->capability &= ~(uint32_t)V4L2_TUNER_CAP_RDS;
+		tuner->rxsubchans &= ~(uint32_t)V4L2_TUNER_SUB_RDS;
+	}
+}

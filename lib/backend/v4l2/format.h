@@ -16,4 +16,7 @@ uint32_t v4l2_caps_types(uint32_t device_caps);
 /* The first of them in one direction; 0: it has none. */
 uint32_t v4l2_caps_type(uint32_t device_caps, bool output);
 
+/* RDS that is had by read() cannot be had through virtio-media; that of controls can. */
+void v4l2_tuner_clean(struct v4l2_tuner *tuner);
+
 #endif

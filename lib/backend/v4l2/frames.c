@@ -2,10 +2,12 @@
 /* The way of a buffer to the node and back. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "backend/v4l2/host.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "device/device.h"
 #include "protocol/ioctl.h"
 
 /* ---- back on the device's reactor ---- */
@@ -28,6 +30,18 @@ fill(const struct host_buffer *hb, struct vmedia_buffer *buffer)
 	}
 }
 
+/* Whoever touches a pixel now dies: what still arrives intact was not copied. */
+static void
+go_blind(struct v4l2_device *dev)
+{
+	struct shm_arena *arena = device_arena(dev->device);
+
+	if (mprotect(shm_arena_addr(arena, 0), shm_arena_size(arena), PROT_NONE) != 0) {
+		log_err(&log_v4l2, "device %s: blind-after: %s", vmedia_device_name(dev->device),
+			strerror(errno));
+	}
+}
+
 static void
 returned(void *arg)
 {
@@ -43,6 +57,9 @@ returned(void *arg)
 	if (hb->status == 0) {
 		fill(hb, hb->buffer);
 		vmedia_frame_moved(host->dev->device, hb->nb_copied);
+		if (host->dev->blind_after > 0 && --host->dev->blind_after == 0) {
+			go_blind(host->dev);
+		}
 	} else {
 		hb->buffer->flags |= V4L2_BUF_FLAG_ERROR;
 	}
@@ -173,6 +190,7 @@ take_one(struct host_queue *q)
 	if (q->mode == HOST_COPY && !V4L2_TYPE_IS_OUTPUT(q->type)) {
 		copy(hb);
 	}
+	host_events_take(q->host); /* EOS and source change go ahead of the last buffer */
 	send_back(hb, 0);
 	return 0;
 }

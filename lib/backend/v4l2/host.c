@@ -48,8 +48,8 @@ event_arrived(void *arg)
 	free(event);
 }
 
-static void
-events_take(struct host *host)
+void
+host_events_take(struct host *host)
 {
 	struct host_event *event;
 
@@ -110,7 +110,7 @@ poll_nodes(struct poller *poller, uint64_t now_tsc)
 	for (int i = 0; i < nb; i++) {
 		struct host *host = ready[i].data.ptr;
 
-		events_take(host);
+		host_events_take(host);
 		host_frames_take(host);
 	}
 	return nb > 0 ? (unsigned int)nb : 0;
@@ -153,6 +153,14 @@ void
 host_run_ioctl(struct host_job *job)
 {
 	job->status = host_ioctl(job->host, job->cmd, job->arg.bytes);
+}
+
+void
+host_run_waiting(struct host_job *job)
+{
+	v4l2_sys.set_blocking(job->host->fd, true);
+	host_run_ioctl(job);
+	v4l2_sys.set_blocking(job->host->fd, false);
 }
 
 void

@@ -37,7 +37,7 @@ enum host_mode {
 
 struct v4l2_device {
 	const char *node; /* options */
-	uint32_t fd, buffers;
+	uint32_t fd, buffers, blind_after;
 	char path[64]; /* of fd */
 	struct vmedia_device *device;
 	struct reactor *reactor; /* the device's */
@@ -141,9 +141,13 @@ void host_close(struct host *host);
 /* On the thread: run() of jobs. */
 void host_run_open(struct host_job *job);
 void host_run_ioctl(struct host_job *job);
+/* An ioctl that has to wait: drivers refuse it, EAGAIN, on an open that must not block. */
+void host_run_waiting(struct host_job *job);
 void host_run_ext_ctrls(struct host_job *job);
 void host_run_subscribe(struct host_job *job);
 int host_ioctl(const struct host *host, unsigned long cmd, void *arg);
+/* On the thread: the events that are there, to the guest. */
+void host_events_take(struct host *host);
 /* What of the node is waited for depends on what streams. */
 void host_watch(struct host *host);
 

@@ -31,14 +31,14 @@
 	X(ENUMAUDOUT, forward, NONE, 0) \
 	X(G_AUDOUT, forward, NONE, 0) \
 	X(S_AUDOUT, forward, NONE, 0) \
-	X(G_TUNER, forward, NONE, 0) \
+	X(G_TUNER, forward, NO_RDS, 0) \
 	X(S_TUNER, forward, NONE, 0) \
 	X(G_MODULATOR, forward, NONE, 0) \
 	X(S_MODULATOR, forward, NONE, 0) \
 	X(G_FREQUENCY, forward, NONE, 0) \
 	X(S_FREQUENCY, forward, NONE, 0) \
 	X(ENUM_FREQ_BANDS, forward, NONE, 0) \
-	X(S_HW_FREQ_SEEK, forward, NONE, 0) \
+	X(S_HW_FREQ_SEEK, seek, NONE, 0) \
 	X(CROPCAP, forward, NONE, 0) \
 	X(G_CROP, forward, NONE, 0) \
 	X(S_CROP, forward, NONE, 0) \

@@ -43,6 +43,22 @@ device_type(uint32_t caps)
 	return VFL_TYPE_VIDEO;
 }
 
+/* Those of the node that a guest can use. */
+static uint32_t
+carried(int fd, uint32_t caps)
+{
+	struct v4l2_tuner tuner = {.type = V4L2_TUNER_RADIO};
+
+	caps &= ~(uint32_t)NOT_CARRIED;
+	if ((caps & V4L2_CAP_RDS_CAPTURE) == 0 || v4l2_sys.ioctl(fd, VIDIOC_G_TUNER, &tuner) != 0) {
+		return caps;
+	}
+	v4l2_tuner_clean(&tuner);
+	return (tuner.capability & V4L2_TUNER_CAP_RDS) != 0
+	               ? caps
+	               : caps & ~(uint32_t)V4L2_CAP_RDS_CAPTURE;
+}
+
 static uint64_t
 buffer_bytes(int fd, uint32_t type)
 {
@@ -72,7 +88,7 @@ describe(struct v4l2_device *dev, int fd, struct vmedia_node *node)
 	}
 	dev->device_caps =
 		cap.capabilities & V4L2_CAP_DEVICE_CAPS ? cap.device_caps : cap.capabilities;
-	node->device_caps = dev->device_caps & ~(uint32_t)NOT_CARRIED;
+	node->device_caps = carried(fd, dev->device_caps);
 	node->device_type = device_type(node->device_caps);
 	snprintf(node->card, sizeof(node->card), "%.*s", (int)sizeof(cap.card), cap.card);
 	node->mmap_only = true;

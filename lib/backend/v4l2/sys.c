@@ -24,6 +24,12 @@ real_close(int fd)
 	close(fd);
 }
 
+static void
+real_set_blocking(int fd, bool blocks)
+{
+	fcntl(fd, F_SETFL, blocks ? 0 : O_NONBLOCK);
+}
+
 static int
 real_ioctl(int fd, unsigned long cmd, void *arg)
 {
@@ -51,6 +57,7 @@ real_unmap(void *addr, size_t bytes)
 struct v4l2_sys v4l2_sys = {
 	.open = real_open,
 	.close = real_close,
+	.set_blocking = real_set_blocking,
 	.ioctl = real_ioctl,
 	.map = real_map,
 	.unmap = real_unmap,

@@ -6,6 +6,7 @@
 #ifndef VMEDIA_BACKEND_V4L2_SYS_H
 #define VMEDIA_BACKEND_V4L2_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 struct v4l2_sys {
 	int (*open)(const char *path); /* read and write, not blocking; the fd can be polled */
 	void (*close)(int fd);
+	void (*set_blocking)(int fd, bool blocks);
 	int (*ioctl)(int fd, unsigned long cmd, void *arg);
 	int (*map)(int fd, uint32_t offset, size_t bytes, void **addr);
 	void (*unmap)(void *addr, size_t bytes);

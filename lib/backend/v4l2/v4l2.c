@@ -31,6 +31,8 @@ static const struct vmedia_option options[] = {
 		OPTION(fd), 3, INT32_MAX, NULL, NULL},
 	{"buffers", "the host's way to guest buffers", VMEDIA_OPTION_CHOICE, OPTION(buffers), 0, 0,
 		buffers_names, "auto"},
+	{"blind-after", "for tests: after so many frames pixels are out of reach here",
+		VMEDIA_OPTION_U32, OPTION(blind_after), 0, INT32_MAX, NULL, NULL},
 	{NULL},
 };
 
@@ -39,8 +41,9 @@ static const struct vmedia_option options[] = {
 /* What of the argument has to be looked at. */
 enum rule {
 	RULE_NONE,
-	RULE_TYPE,   /* a buffer type: none of overlays, which the guest cannot have */
-	RULE_NO_READ /* no buffers of read() or write() in the answer */
+	RULE_TYPE,    /* a buffer type: none of overlays, which the guest cannot have */
+	RULE_NO_READ, /* no buffers of read() or write() in the answer */
+	RULE_NO_RDS   /* no RDS that is had by read() */
 };
 
 struct row {
@@ -154,6 +157,17 @@ finish(struct host_job *job, int status)
 	}
 }
 
+/* What the answer says that a guest cannot use goes. */
+static void
+clean(const struct row *row, void *arg)
+{
+	if (row->rule == RULE_NO_READ) {
+		((struct v4l2_streamparm *)arg)->parm.capture.readbuffers = 0;
+	} else if (row->rule == RULE_NO_RDS) {
+		v4l2_tuner_clean(arg);
+	}
+}
+
 /* The answer may be read by somebody while it is late: it is written only while it is not. */
 static void
 ioctl_done(struct host_job *job)
@@ -161,8 +175,8 @@ ioctl_done(struct host_job *job)
 	const struct row *row = &rows[_IOC_NR(job->cmd)];
 
 	tell_events(job);
-	if (job->status == 0 && row->rule == RULE_NO_READ) {
-		((struct v4l2_streamparm *)(void *)job->arg.bytes)->parm.capture.readbuffers = 0;
+	if (job->status == 0) {
+		clean(row, job->arg.bytes);
 	}
 	if (job->status == 0 && vmedia_request_is_alive(job->request)) {
 		memcpy(vmedia_request_arg(job->request), job->arg.bytes, _IOC_SIZE(job->cmd));
@@ -174,6 +188,12 @@ static int
 forward(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
 	return hand_over(session, request, arg, host_run_ioctl, ioctl_done);
+}
+
+static int
+seek(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	return hand_over(session, request, arg, host_run_waiting, ioctl_done);
 }
 
 /* ---- controls ---- */

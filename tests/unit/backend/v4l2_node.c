@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -375,12 +376,31 @@ ext_ctrls(struct v4l2_ext_controls *e, bool set)
 	return ret;
 }
 
+static atomic_bool blocking;
+
+static void
+node_set_blocking(int fd, bool blocks)
+{
+	blocking = blocks;
+}
+
+bool
+node_is_blocking(void)
+{
+	return blocking;
+}
+
 static int
 other_ioctl(struct node_open *o, unsigned long cmd, void *arg)
 {
 	switch (cmd) {
 	case VIDIOC_G_PARM:
 		((struct v4l2_streamparm *)arg)->parm.capture.readbuffers = 3;
+		return 0;
+	case VIDIOC_S_HW_FREQ_SEEK:
+		return blocking ? 0 : -EAGAIN;
+	case VIDIOC_G_TUNER:
+		((struct v4l2_tuner *)arg)->capability = node_rules.tuner_caps;
 		return 0;
 	case VIDIOC_G_CTRL:
 		((struct v4l2_control *)arg)->value = brightness;
@@ -507,7 +527,8 @@ node_setup(uint32_t caps)
 	node_rules = (struct node_rules){.caps = caps, .nb_planes = 2};
 	brightness = 0;
 	nb_opened = 0;
-	v4l2_sys = (struct v4l2_sys){node_open, node_close, node_ioctl, node_map, node_unmap};
+	v4l2_sys = (struct v4l2_sys){
+		node_open, node_close, node_set_blocking, node_ioctl, node_map, node_unmap};
 }
 
 /* ---- what the test does to it ---- */

@@ -23,11 +23,12 @@
 struct node_rules {
 	uint32_t caps;
 	uint32_t nb_planes; /* multi-planar types */
-	bool no_userptr;    /* REQBUFS of USERPTR: EINVAL */
-	bool bad_userptr;   /* QBUF of USERPTR: EFAULT */
-	int open_error;     /* errno, 0: none */
-	bool unplugged;     /* every ioctl: ENODEV */
-	uint32_t slow_ms;   /* each of slow_cmd takes that long */
+	uint32_t tuner_caps;
+	bool no_userptr;  /* REQBUFS of USERPTR: EINVAL */
+	bool bad_userptr; /* QBUF of USERPTR: EFAULT */
+	int open_error;   /* errno, 0: none */
+	bool unplugged;   /* every ioctl: ENODEV */
+	uint32_t slow_ms; /* each of slow_cmd takes that long */
 	unsigned long slow_cmd;
 	bool slow_close;
 };
@@ -38,6 +39,8 @@ void node_setup(uint32_t caps);
 
 /* Opens of it, and their number ever. */
 uint32_t node_nb_open(void), node_nb_opened(void);
+/* Whether a call on it would wait. */
+bool node_is_blocking(void);
 /* Buffers that the newest open has queued in one direction. */
 uint32_t node_nb_queued(bool output);
 /* One buffer of the newest open is done: capture, filled with bytes `fill`; output, which was

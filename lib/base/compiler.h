@@ -4,6 +4,7 @@
 #define VMEDIA_BASE_COMPILER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Only in files whose first comment says HOT. */
 #ifndef likely /* DPDK's headers have the same three */
@@ -29,6 +30,9 @@
 #else
 #define prefetch_for_write(p) __builtin_prefetch((p), 1)
 #endif
+
+/* The first byte of its line: what lies across lines is asked for whole. */
+#define line_of(p) ((p) - ((uintptr_t)(p) % CACHE_LINE_BYTES))
 
 #if defined(__x86_64__) || defined(__i386__)
 #define cpu_relax() __builtin_ia32_pause()

@@ -104,6 +104,7 @@ answers_publish(struct vmedia_device *device)
 		now_tsc = clock_tsc(); /* no driver has seen an answer before its time */
 	}
 	virtq_flush(vq);
+	virtq_prefetch_ring(&device->vqs[DEVICE_EVENTQ]); /* a frame may be done right now */
 	if (likely(now_tsc == 0)) {
 		now_tsc = clock_tsc();
 	}

@@ -41,13 +41,13 @@ chain_begin(struct chain_walk *walk, struct virtq *vq, struct virtq_chain *chain
 static inline void
 chain_prefetch(const char *addr, uint64_t len, bool writable)
 {
-	uint64_t nb = len < CHAIN_PREFETCH_BYTES ? len : CHAIN_PREFETCH_BYTES;
+	const char *end = addr + (len < CHAIN_PREFETCH_BYTES ? len : CHAIN_PREFETCH_BYTES);
 
-	for (uint64_t off = 0; off < nb; off += CACHE_LINE_BYTES) {
+	for (addr = line_of(addr); addr < end; addr += CACHE_LINE_BYTES) {
 		if (writable) {
-			prefetch_for_write(addr + off);
+			prefetch_for_write(addr);
 		} else {
-			__builtin_prefetch(addr + off);
+			__builtin_prefetch(addr);
 		}
 	}
 }

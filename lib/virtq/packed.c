@@ -169,6 +169,12 @@ virtq_packed_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flag
 	return true;
 }
 
+const void *
+virtq_packed_slot(const struct virtq *vq)
+{
+	return (const struct vring_packed_desc *)vq->desc + vq->avail_idx;
+}
+
 bool
 virtq_packed_has_work(const struct virtq *vq)
 {

@@ -92,6 +92,10 @@ struct virtq_look virtq_packed_look(const struct virtq *vq);
 uint16_t virtq_split_nb_available(const struct virtq *vq, uint16_t max);
 uint16_t virtq_packed_nb_available(const struct virtq *vq, uint16_t max);
 
+/* What is read first of the next chain. */
+const void *virtq_split_slot(const struct virtq *vq);
+const void *virtq_packed_slot(const struct virtq *vq);
+
 /* A look at the head of the next chain; false: there is none. */
 bool virtq_split_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flags);
 bool virtq_packed_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flags);

@@ -154,6 +154,14 @@ virtq_split_peek(const struct virtq *vq, struct ring_desc *desc, uint16_t *flags
 	return true;
 }
 
+const void *
+virtq_split_slot(const struct virtq *vq)
+{
+	const struct vring_avail *avail = vq->driver;
+
+	return &avail->ring[vq->avail_idx & (vq->size - 1)];
+}
+
 bool
 virtq_split_has_work(const struct virtq *vq)
 {

@@ -123,8 +123,19 @@ virtq_prefetch_next(struct virtq *vq, uint32_t bytes)
 		return;
 	}
 	addr = guest_mem_translate(vq->mem, &vq->mem_hint, desc.addr, &len);
-	for (uint64_t off = 0; addr != NULL && off < len; off += CACHE_LINE_BYTES) {
-		prefetch_for_write(addr + off);
+	if (addr == NULL) {
+		return;
+	}
+	for (char *line = line_of(addr); line < addr + len; line += CACHE_LINE_BYTES) {
+		prefetch_for_write(line);
+	}
+}
+
+void
+virtq_prefetch_ring(const struct virtq *vq)
+{
+	if (usable(vq)) {
+		__builtin_prefetch(vq->packed ? virtq_packed_slot(vq) : virtq_split_slot(vq));
 	}
 }
 

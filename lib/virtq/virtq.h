@@ -158,6 +158,9 @@ bool virtq_pop(struct virtq *vq, struct virtq_chain *chain);
  */
 void virtq_prefetch_next(struct virtq *vq, uint32_t bytes);
 
+/* Asks for the line of the ring where the next chain stands, or will; reads nothing. */
+void virtq_prefetch_ring(const struct virtq *vq);
+
 /* True when a chain is available. Reads the ring, takes nothing. */
 bool virtq_has_work(const struct virtq *vq);
 

@@ -18,16 +18,22 @@
 static struct h *h;
 
 static void
+start_with(const struct device_option *options, uint32_t nb_options, uint32_t deadline_ms)
+{
+	h = h_create(&(struct h_config){.backend = backend_find("v4l2"),
+		.options = options,
+		.nb_options = nb_options,
+		.deadline_ms = deadline_ms,
+		.arena_bytes = 16u << 20});
+	h_post_events(h, 64, H_EVENT_SIZE);
+}
+
+static void
 start_device(const char *buffers, uint32_t deadline_ms)
 {
 	const struct device_option options[] = {{"node", "camera"}, {"buffers", buffers}};
 
-	h = h_create(&(struct h_config){.backend = backend_find("v4l2"),
-		.options = options,
-		.nb_options = 2,
-		.deadline_ms = deadline_ms,
-		.arena_bytes = 16u << 20});
-	h_post_events(h, 64, H_EVENT_SIZE);
+	start_with(options, 2, deadline_ms);
 }
 
 static void
@@ -161,6 +167,24 @@ Test(v4l2, the_guest_sees_the_nodes_name_and_what_can_be_carried_of_its_capabili
 	cr_assert_eq(h->device->node.device_type, VFL_TYPE_VIDEO);
 	cr_assert_str_eq(h->device->node.card, "Host camera");
 	cr_assert_eq(h->device->node.arena_bytes, 32 * 65536);
+	teardown();
+}
+
+Test(v4l2, a_descriptor_that_was_inherited_is_opened_anew_by_each_session)
+{
+	const struct device_option fd = {"fd", "77"};
+	uint32_t sessions[2];
+
+	node_setup(CAMERA);
+	start_with(&fd, 1, 0);
+	cr_assert_eq(node_nb_opened(), 1);
+	for (uint32_t i = 0; i < 2; i++) {
+		sessions[i] = h_open(h);
+	}
+	cr_assert_str_eq(node_path(), "/proc/self/fd/77");
+	cr_assert_eq(node_nb_open(), 2);
+	h_close(h, sessions[0]);
+	h_close(h, sessions[1]);
 	teardown();
 }
 

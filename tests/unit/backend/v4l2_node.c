@@ -47,6 +47,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct node_open *opens[MAX_OPENS];
 static int newest;
 static uint32_t nb_opened;
+static char opened_by[64];
 static int32_t brightness;
 static uint8_t blob[NODE_BLOB_BYTES];
 
@@ -485,6 +486,7 @@ node_open(const char *path)
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_lock(&lock);
 	opens[fd] = calloc(1, sizeof(*opens[fd]));
+	snprintf(opened_by, sizeof(opened_by), "%s", path);
 	newest = fd;
 	nb_opened++;
 	pthread_mutex_unlock(&lock);
@@ -550,6 +552,12 @@ uint32_t
 node_nb_opened(void)
 {
 	return nb_opened;
+}
+
+const char *
+node_path(void)
+{
+	return opened_by;
 }
 
 uint32_t

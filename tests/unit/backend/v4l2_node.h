@@ -39,6 +39,8 @@ void node_setup(uint32_t caps);
 
 /* Opens of it, and their number ever. */
 uint32_t node_nb_open(void), node_nb_opened(void);
+/* What it was opened by, last. */
+const char *node_path(void);
 /* Whether a call on it would wait. */
 bool node_is_blocking(void);
 /* Buffers that the newest open has queued in one direction. */

@@ -73,6 +73,7 @@ next_change(uint32_t *session)
 	return e.event.u.ctrl.changes;
 }
 
+/* proves: R-62 */
 Test(cluster, while_it_is_automatic_the_backend_decides_and_the_guest_is_ignored)
 {
 	setup(false);
@@ -89,6 +90,7 @@ Test(cluster, while_it_is_automatic_the_backend_decides_and_the_guest_is_ignored
 	teardown();
 }
 
+/* proves: R-62 */
 Test(cluster, switched_off_the_value_stays_what_it_was_and_is_the_guests)
 {
 	setup(false);
@@ -132,6 +134,7 @@ Test(cluster, every_subscriber_hears_once_that_flags_changed_also_the_cause)
 }
 
 /* A cluster is set at once, in whatever order its controls stand. */
+/* proves: R-62 */
 Test(cluster, one_command_switches_it_off_and_sets_the_value)
 {
 	struct {

@@ -1,50 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A control that another one decides about: automatic gain and gain, by V4L2's rules. */
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <string.h>
+#include "one_session.h"
 
-#include "harness.h"
-
-#define NR(name)  _IOC_NR(VIDIOC_##name)
 #define AUTOMATIC (V4L2_CTRL_FLAG_INACTIVE | V4L2_CTRL_FLAG_VOLATILE)
 #define CH_FLAGS  V4L2_EVENT_CTRL_CH_FLAGS
 #define CH_VALUE  V4L2_EVENT_CTRL_CH_VALUE
 
-static struct h *h;
-static uint32_t s;
-
 static void
 setup(bool m2m)
 {
-	h = h_create(&(struct h_config){.more_ctrls = true, .m2m = m2m});
-	s = h_open(h);
-	h_post_events(h, 16, H_EVENT_SIZE);
-}
-
-static void
-teardown(void)
-{
-	h_close(h, s);
-	h_settle(h);
-	h_destroy(h);
+	setup_with(&(struct h_config){.more_ctrls = true, .m2m = m2m});
 }
 
 static int
 set(uint32_t session, uint32_t id, int32_t value)
 {
-	struct v4l2_control c = {.id = id, .value = value};
-
-	return h_ioctl(h, session, NR(S_CTRL), &c, sizeof(c), sizeof(c));
+	return old(session, NR(S_CTRL), id, &value);
 }
 
 static int32_t
 gain(uint32_t session)
 {
-	struct v4l2_control c = {.id = H_CTRL_GAIN};
+	int32_t value = 0;
 
-	cr_assert_eq(h_ioctl(h, session, NR(G_CTRL), &c, sizeof(c), sizeof(c)), 0);
-	return c.value;
+	cr_assert_eq(old(session, NR(G_CTRL), H_CTRL_GAIN, &value), 0);
+	return value;
 }
 
 static uint32_t
@@ -60,17 +40,13 @@ flags(uint32_t session)
 static uint32_t
 next_change(uint32_t *session)
 {
-	uint8_t bytes[H_EVENT_SIZE];
-	struct virtio_media_event_event e;
+	struct v4l2_event event;
 
-	h_pass(h, 4);
-	if (h_event(h, bytes) <= 0) {
+	if (!next_event(session, &event)) {
 		return 0;
 	}
-	memcpy(&e, bytes, sizeof(e));
-	cr_assert_eq(e.event.id, H_CTRL_GAIN);
-	*session = e.hdr.session_id;
-	return e.event.u.ctrl.changes;
+	cr_assert_eq(event.id, H_CTRL_GAIN);
+	return event.u.ctrl.changes;
 }
 
 /* proves: R-62 */

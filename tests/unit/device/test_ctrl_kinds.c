@@ -1,41 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Controls of other kinds than integers that just keep a value: wide, asked for, grabbed, of one
  * session. */
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <string.h>
-
-#include "harness.h"
-
-#define NR(name) _IOC_NR(VIDIOC_##name)
-
-static struct h *h;
-static uint32_t s;
+#include "one_session.h"
 
 static void
 setup(bool m2m)
 {
-	h = h_create(&(struct h_config){.more_ctrls = true, .m2m = m2m});
-	s = h_open(h);
-	h_post_events(h, 16, H_EVENT_SIZE);
-}
-
-static void
-teardown(void)
-{
-	h_close(h, s);
-	h_settle(h);
-	h_destroy(h);
-}
-
-static int
-old(uint32_t session, uint32_t nr, uint32_t id, int32_t *value)
-{
-	struct v4l2_control c = {.id = id, .value = *value};
-	int ret = h_ioctl(h, session, nr, &c, sizeof(c), sizeof(c));
-
-	*value = c.value;
-	return ret;
+	setup_with(&(struct h_config){.more_ctrls = true, .m2m = m2m});
 }
 
 static int
@@ -51,24 +22,6 @@ ext(uint32_t nr, uint32_t id, int64_t *value)
 	ret = h_ioctl(h, s, nr, &e, sizeof(e), sizeof(e));
 	*value = e.ctrl.value64;
 	return ret;
-}
-
-/* The next control event, and whose it is; false: there is none. */
-static bool
-next_event(uint32_t *session, struct v4l2_event *event)
-{
-	uint8_t bytes[H_EVENT_SIZE];
-	struct virtio_media_event_event e;
-
-	h_pass(h, 4);
-	if (h_event(h, bytes) <= 0) {
-		return false;
-	}
-	memcpy(&e, bytes, sizeof(e));
-	cr_assert_eq(e.hdr.event, VIRTIO_MEDIA_EVT_EVENT);
-	*session = e.hdr.session_id;
-	*event = e.event;
-	return true;
 }
 
 Test(ctrl_kinds, sixty_four_bits_pass_the_new_api_alone)

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Texts and arrays: EXT_CTRLS with pointers to the guest's scattered memory (R-57, T-31). */
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <string.h>
+#include "one_session.h"
 
-#include "harness.h"
-
-#define NR(name)    _IOC_NR(VIDIOC_##name)
 #define POINTER     0x7f00deadbeefull
 #define ARRAY_BYTES 12
 #define TEXT_BYTES  9
@@ -18,8 +13,6 @@ struct ask {
 	struct virtio_media_sg_entry sg[8];
 } __attribute__((packed));
 
-static struct h *h;
-static uint32_t s;
 static uint8_t *memory[2]; /* the guest's, of the payload of either control */
 static struct ask ask;
 static size_t in_bytes, out_bytes;
@@ -27,21 +20,11 @@ static size_t in_bytes, out_bytes;
 static void
 setup(void)
 {
-	h = h_create(&(struct h_config){.more_ctrls = true});
-	s = h_open(h);
-	h_post_events(h, 16, H_EVENT_SIZE);
+	setup_with(&(struct h_config){.more_ctrls = true});
 	for (int i = 0; i < 2; i++) {
 		memory[i] = fake_guest_alloc(h->guest, 0, 64);
 		memset(memory[i], 0x55, 64);
 	}
-}
-
-static void
-teardown(void)
-{
-	h_close(h, s);
-	h_settle(h);
-	h_destroy(h);
 }
 
 /* Behind the controls a list may lie at any address. Its end. */

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Both control APIs and subscriptions, B1. */
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <string.h>
+#include "one_session.h"
 
-#include "harness.h"
-
-#define NR(name)   _IOC_NR(VIDIOC_##name)
 #define NB_CTRLS   3
 #define UNKNOWN_ID V4L2_CID_CONTRAST
 
@@ -16,23 +11,10 @@ struct ext {
 	struct v4l2_ext_control ctrls[NB_CTRLS];
 } __attribute__((packed));
 
-static struct h *h;
-static uint32_t s;
-
 static void
 setup(void)
 {
-	h = h_create(NULL);
-	s = h_open(h);
-	h_post_events(h, 16, H_EVENT_SIZE);
-}
-
-static void
-teardown(void)
-{
-	h_close(h, s);
-	h_settle(h);
-	h_destroy(h);
+	setup_with(NULL);
 }
 
 static int
@@ -53,36 +35,6 @@ ext_of(uint32_t id, int32_t value)
 	return e;
 }
 
-static int
-old(uint32_t nr, uint32_t id, int32_t *value)
-{
-	struct v4l2_control c = {.id = id, .value = *value};
-	int ret = h_ioctl(h, s, nr, &c, sizeof(c), sizeof(c));
-
-	*value = c.value;
-	return ret;
-}
-
-/* The next V4L2 event; false: none. */
-static bool
-next_event(uint32_t *session, struct v4l2_event *event)
-{
-	struct virtio_media_event_event e;
-	uint8_t bytes[H_EVENT_SIZE];
-	int len;
-
-	h_pass(h, 2);
-	len = h_event(h, bytes);
-	if (len == -EAGAIN) {
-		return false;
-	}
-	cr_assert_eq(len, sizeof(e));
-	memcpy(&e, bytes, sizeof(e));
-	*session = e.hdr.session_id;
-	*event = e.event;
-	return true;
-}
-
 /* proves: R-62 */
 Test(ioctl_ctrl, both_interfaces_read_and_write_the_same_value)
 {
@@ -90,12 +42,12 @@ Test(ioctl_ctrl, both_interfaces_read_and_write_the_same_value)
 	int32_t value = 77;
 
 	setup();
-	cr_assert_eq(old(NR(S_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(S_CTRL), H_CTRL, &value), 0);
 	cr_assert_eq(ext(NR(G_EXT_CTRLS), &e), 0);
 	cr_assert_eq(e.ctrls[0].value, 77);
 	e.ctrls[0].value = 99;
 	cr_assert_eq(ext(NR(S_EXT_CTRLS), &e), 0);
-	cr_assert_eq(old(NR(G_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(G_CTRL), H_CTRL, &value), 0);
 	cr_assert_eq(value, 99);
 	e.head.which = V4L2_CTRL_WHICH_DEF_VAL;
 	cr_assert_eq(ext(NR(G_EXT_CTRLS), &e), 0);
@@ -110,11 +62,11 @@ Test(ioctl_ctrl, integers_out_of_range_are_clamped_by_both)
 	int32_t value = 1000;
 
 	setup();
-	cr_assert_eq(old(NR(S_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(S_CTRL), H_CTRL, &value), 0);
 	cr_assert_eq(value, 255);
 	cr_assert_eq(ext(NR(TRY_EXT_CTRLS), &e), 0);
 	cr_assert_eq(e.ctrls[0].value, 0);
-	cr_assert_eq(old(NR(G_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(G_CTRL), H_CTRL, &value), 0);
 	cr_assert_eq(value, 255);
 	teardown();
 }
@@ -140,10 +92,10 @@ Test(ioctl_ctrl, an_unknown_control_fails_with_the_payload_and_the_right_index)
 		cr_assert_eq(e.head.error_idx, rows[i].error_idx);
 		cr_assert_eq(e.head.count, 3);
 	}
-	cr_assert_eq(old(NR(G_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(G_CTRL), H_CTRL, &value), 0);
 	cr_assert_eq(value, 128); /* nothing was set before the failure */
-	cr_assert_eq(old(NR(G_CTRL), UNKNOWN_ID, &value), -EINVAL);
-	cr_assert_eq(old(NR(S_CTRL), UNKNOWN_ID, &value), -EINVAL);
+	cr_assert_eq(old(s, NR(G_CTRL), UNKNOWN_ID, &value), -EINVAL);
+	cr_assert_eq(old(s, NR(S_CTRL), UNKNOWN_ID, &value), -EINVAL);
 	teardown();
 }
 
@@ -188,8 +140,8 @@ Test(ioctl_ctrl, the_class_control_can_be_queried_but_not_read_or_written)
 	cr_assert_eq(h_ioctl(h, s, NR(QUERY_EXT_CTRL), &qe, sizeof(qe), sizeof(qe)), 0);
 	cr_assert_eq(q.id, V4L2_CID_USER_CLASS);
 	cr_assert_eq(qe.id, V4L2_CID_USER_CLASS);
-	cr_assert_eq(old(NR(G_CTRL), V4L2_CID_USER_CLASS, &value), -EACCES);
-	cr_assert_eq(old(NR(S_CTRL), V4L2_CID_USER_CLASS, &value), -EACCES);
+	cr_assert_eq(old(s, NR(G_CTRL), V4L2_CID_USER_CLASS, &value), -EACCES);
+	cr_assert_eq(old(s, NR(S_CTRL), V4L2_CID_USER_CLASS, &value), -EACCES);
 	q.id |= V4L2_CTRL_FLAG_NEXT_CTRL;
 	cr_assert_eq(h_ioctl(h, s, NR(QUERYCTRL), &q, sizeof(q), sizeof(q)), 0);
 	cr_assert_eq(q.id, H_CTRL);
@@ -259,13 +211,13 @@ Test(ioctl_event, others_hear_of_a_new_value_and_the_cause_only_with_feedback)
 	other = h_open(h);
 	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_CTRL, H_CTRL, 0), 0);
 	cr_assert_eq(h_subscribe(h, other, V4L2_EVENT_CTRL, H_CTRL, 0), 0);
-	cr_assert_eq(old(NR(S_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(S_CTRL), H_CTRL, &value), 0);
 	cr_assert(next_event(&session, &event));
 	cr_assert_eq(session, other);
 	cr_assert_eq(event.u.ctrl.value, 5);
 	cr_assert_eq(event.u.ctrl.changes, V4L2_EVENT_CTRL_CH_VALUE);
 	cr_assert_not(next_event(&session, &event));
-	cr_assert_eq(old(NR(S_CTRL), H_CTRL, &value), 0); /* no change, no event */
+	cr_assert_eq(old(s, NR(S_CTRL), H_CTRL, &value), 0); /* no change, no event */
 	cr_assert_not(next_event(&session, &event));
 	h_close(h, other);
 	teardown();
@@ -300,7 +252,7 @@ Test(ioctl_event, feedback_reaches_the_cause)
 	setup();
 	cr_assert_eq(
 		h_subscribe(h, s, V4L2_EVENT_CTRL, H_CTRL, V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK), 0);
-	cr_assert_eq(old(NR(S_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(S_CTRL), H_CTRL, &value), 0);
 	cr_assert(next_event(&session, &event));
 	cr_assert_eq(session, s);
 	teardown();
@@ -351,7 +303,7 @@ Test(ioctl_event, unsubscribed_events_do_not_come_and_slots_return)
 	}
 	cr_assert_eq(session_find(h->device, s)->nb_subscriptions, 0);
 	cr_assert_eq(h_ioctl(h, s, NR(UNSUBSCRIBE_EVENT), &sub, sizeof(sub), 0), 0);
-	cr_assert_eq(old(NR(S_CTRL), H_CTRL, &value), 0);
+	cr_assert_eq(old(s, NR(S_CTRL), H_CTRL, &value), 0);
 	cr_assert_not(next_event(&session, &event));
 	teardown();
 }

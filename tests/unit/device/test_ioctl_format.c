@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Formats, intervals, inputs. The harness offers YUYV, 16 to 128 by 16. */
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <string.h>
+#include "one_session.h"
 
-#include "harness.h"
-
-#define CAPTURE  V4L2_BUF_TYPE_VIDEO_CAPTURE
-#define OUTPUT   V4L2_BUF_TYPE_VIDEO_OUTPUT
-#define NR(name) _IOC_NR(VIDIOC_##name)
-
-static struct h *h;
-static uint32_t s;
+#define CAPTURE V4L2_BUF_TYPE_VIDEO_CAPTURE
+#define OUTPUT  V4L2_BUF_TYPE_VIDEO_OUTPUT
 
 static void
 setup(bool m2m)
 {
-	h = h_create(&(struct h_config){.m2m = m2m});
-	s = h_open(h);
-}
-
-static void
-teardown(void)
-{
-	h_close(h, s);
-	h_settle(h);
-	h_destroy(h);
+	setup_with(&(struct h_config){.m2m = m2m});
 }
 
 static int

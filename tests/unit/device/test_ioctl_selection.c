@@ -1,37 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Crop and compose of a codec, and of a camera that has them. */
-#include <criterion/criterion.h>
-#include <errno.h>
+#include "one_session.h"
 
-#include "harness.h"
-
-#define NR(name) _IOC_NR(VIDIOC_##name)
-#define CAPTURE  V4L2_BUF_TYPE_VIDEO_CAPTURE
-#define OUTPUT   V4L2_BUF_TYPE_VIDEO_OUTPUT
-
-static struct h *h;
-static uint32_t s;
+#define CAPTURE V4L2_BUF_TYPE_VIDEO_CAPTURE
+#define OUTPUT  V4L2_BUF_TYPE_VIDEO_OUTPUT
 
 static void
 setup(bool m2m)
 {
-	h = h_create(&(struct h_config){.m2m = m2m});
-	s = h_open(h);
+	setup_with(&(struct h_config){.m2m = m2m});
 }
 
 static void
 setup_camera(void)
 {
-	h = h_create(&(struct h_config){.crops = true});
-	s = h_open(h);
-}
-
-static void
-teardown(void)
-{
-	h_close(h, s);
-	h_settle(h);
-	h_destroy(h);
+	setup_with(&(struct h_config){.crops = true});
 }
 
 static int

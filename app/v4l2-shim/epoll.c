@@ -5,7 +5,6 @@
  * no later than of the buffer behind it. So reports of the first fd are completed here.
  */
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -20,20 +19,8 @@ static struct watched {
 	int epoll, fd, pri_fd;
 	uint64_t data;
 } watched[NB_WATCHED];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+LOCK_RENEWED_BY_FORK();
 static atomic_uint nb_watched;
-
-static void
-after_fork(void)
-{
-	pthread_mutex_init(&lock, NULL);
-}
-
-static __attribute__((constructor)) void
-prepare(void)
-{
-	pthread_atfork(NULL, NULL, after_fork);
-}
 
 /* The program may have closed its fd since, and the number be another's. */
 static bool

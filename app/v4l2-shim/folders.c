@@ -3,7 +3,6 @@
  * /sys is redirected. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,20 +32,8 @@ static struct listing {
 	unsigned int next;
 	struct dirent entry;
 } listings[NB_LISTINGS];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+LOCK_RENEWED_BY_FORK();
 static atomic_uint nb_listings;
-
-static void
-after_fork(void)
-{
-	pthread_mutex_init(&lock, NULL);
-}
-
-static __attribute__((constructor)) void
-prepare(void)
-{
-	pthread_atfork(NULL, NULL, after_fork);
-}
 
 static struct listing *
 find(DIR *dir)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Buffers that this process has mapped: the very pages of the device's arena. */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -20,21 +19,9 @@ struct area {
 	pid_t pid; /* a child that inherited it has nothing to give back */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+LOCK_RENEWED_BY_FORK();
 static struct area *areas;
 static atomic_uint nb_areas; /* munmap of everything else costs this one look */
-
-static void
-after_fork(void)
-{
-	pthread_mutex_init(&lock, NULL);
-}
-
-static __attribute__((constructor)) void
-prepare(void)
-{
-	pthread_atfork(NULL, NULL, after_fork);
-}
 
 static void
 give_back(uint32_t device, uint64_t map)

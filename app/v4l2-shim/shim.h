@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/videodev2.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,22 @@
 		}                                                                      \
 		next_;                                                                 \
 	})
+
+/*
+ * A mutex `lock` of this file. Another thread may hold it while one forks, and is not there in the
+ * child: the child gets a new one.
+ */
+#define LOCK_RENEWED_BY_FORK()                                    \
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;  \
+	static void lock_renew(void)                              \
+	{                                                         \
+		pthread_mutex_init(&lock, NULL);                  \
+	}                                                         \
+	static __attribute__((constructor)) void lock_watch(void) \
+	{                                                         \
+		pthread_atfork(NULL, NULL, lock_renew);           \
+	}                                                         \
+	_Static_assert(true, "a semicolon follows")
 
 static inline int
 fail(int status)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "protocol/v4l2.h"
 #include "v4l2-shim/broker.h"
 
 /* Points the struct to the array that came with it, and its elements to what they point to. */
@@ -95,6 +96,7 @@ needs_priority(uint64_t request)
 	case VIDIOC_S_HW_FREQ_SEEK:
 	case VIDIOC_S_DV_TIMINGS:
 	case VIDIOC_CREATE_BUFS:
+	case VIDIOC_REMOVE_BUFS:
 	case VIDIOC_S_SELECTION:
 		return true;
 	default:

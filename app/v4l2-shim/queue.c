@@ -174,7 +174,7 @@ track_buffers(struct session *session, const struct call *call)
 	} else {
 		queue = queue_of(session, create->format.type);
 		if (queue != NULL) {
-			allocate(queue, queue->allocated + create->count);
+			allocate(queue, MAX(queue->allocated, create->index + create->count));
 		}
 	}
 }

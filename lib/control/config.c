@@ -52,6 +52,8 @@ const struct vmedia_option config_device_options[] = {
 		0, compat_names, "auto"},
 	{"shared-pages", "buffers in the guest's own memory (USERPTR) are accepted",
 		VMEDIA_OPTION_BOOL, DEVICE(shared_pages), 0, 0, NULL, "no"},
+	{"remove-buffers", "single buffers can be given back (REMOVE_BUFS): see vmediad.md",
+		VMEDIA_OPTION_BOOL, DEVICE(remove_buffers), 0, 0, NULL, "no"},
 	{"arena-no-access", "test: map the arena PROT_NONE in vmediad", VMEDIA_OPTION_BOOL,
 		DEVICE(arena_no_access), 0, 0, NULL, "no"},
 	{"stamp-done", "test: a frame's timecode tells the TSC when it was done",

@@ -30,6 +30,7 @@ struct config_device {
 	uint32_t max_sessions;
 	uint32_t compat; /* enum transport_compat */
 	uint32_t shared_pages;
+	uint32_t remove_buffers;
 	uint32_t arena_no_access;
 	uint32_t stamp_done;
 	const char *hugetlbfs;

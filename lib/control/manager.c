@@ -132,6 +132,7 @@ plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 			.no_access = d->arena_no_access != 0},
 		.quota = {.max_sessions = d->max_sessions},
 		.shared_pages = d->shared_pages != 0,
+		.remove_buffers = d->remove_buffers != 0,
 		.deadline_ms = d->deadline_ms,
 		.stamp_done = d->stamp_done != 0,
 		.transport = &vhost_user_ops,

@@ -208,6 +208,7 @@ device_init(struct vmedia_device *device, const struct device_config *config)
 	device->transport_ops = config->transport;
 	device->deadline_tsc = clock_ns_to_tsc(deadline_ms * NSEC_PER_MSEC);
 	device->shared_pages = config->shared_pages;
+	device->remove_buffers = config->remove_buffers;
 	device->drain_tsc = clock_ns_to_tsc(drain_ms * NSEC_PER_MSEC);
 	device->pass_commands = MIN(nb, VIRTQ_BURST);
 	device->stamp_done = config->stamp_done;

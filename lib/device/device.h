@@ -40,6 +40,7 @@ struct device_config {
 	struct shm_arena_config arena;
 	struct device_quota quota;
 	bool shared_pages;    /* guests may bring buffers of their own (USERPTR) */
+	bool remove_buffers;  /* VIDIOC_REMOVE_BUFS exists, where the core has the buffers */
 	uint32_t deadline_ms; /* a deferred command is answered by then [2000] */
 	uint32_t drain_ms;    /* longest wait for events in flight at STREAMOFF … [200] (T-11) */
 	uint32_t pass_commands; /* commands taken per pass [32] */

@@ -34,7 +34,7 @@ vmedia_request_arg(struct vmedia_request *request)
 int
 vmedia_ioctl_core(struct vmedia_session *session, struct vmedia_request *request, void *arg)
 {
-	return core_handler(&session->device->node, request->desc->nr)(session, request, arg);
+	return core_handler(session->device, request->desc->nr)(session, request, arg);
 }
 
 bool

@@ -75,7 +75,7 @@ union request_cmd {
 /* Buffers of one REQBUFS or CREATE_BUFS: one block of memory, allocated and freed on offload. */
 struct buffer_slab {
 	struct buffer_slab *next; /* of the reaper */
-	uint32_t nb;              /* buffers in use; the queue holds them at consecutive indices */
+	uint32_t nb;              /* buffers in use: with the last one the block goes */
 	uint32_t nb_pages;        /* buffers with room for the guest's pages */
 	struct bufq_buffer buffers[];
 };
@@ -313,6 +313,7 @@ struct vmedia_device {
 	uint32_t nb_options;
 	struct device_quota quota;
 	bool shared_pages;
+	bool remove_buffers;
 	uint64_t deadline_tsc; /* length */
 	uint64_t drain_tsc;    /* length */
 	uint64_t stop_tsc;     /* while stopping */
@@ -394,9 +395,9 @@ void guest_fault(struct vmedia_device *device, enum trace_fault what);
 int ioctl_handle(struct vmedia_request *request, uint32_t code, struct iov_cursor *in);
 /* Makes device->handlers of the backend's table and the core's. */
 void ioctl_handlers_init(struct vmedia_device *device);
-/* The core's own handler of ioctl number `nr` (below VMEDIA_NB_IOCTLS) for such a node; NULL: it
+/* The core's own handler of ioctl number `nr` (below VMEDIA_NB_IOCTLS) for such a device; NULL: it
  * has none. In ioctl_core.c. */
-vmedia_ioctl_fn *core_handler(const struct vmedia_node *node, uint32_t nr);
+vmedia_ioctl_fn *core_handler(const struct vmedia_device *device, uint32_t nr);
 
 /* ---- ioctl_buffers.c */
 vmedia_ioctl_fn core_querybuf, core_qbuf, core_prepare_buf, core_streamon, core_streamoff;
@@ -424,7 +425,7 @@ void pages_attach(struct bufq_buffer *buffer, const uint32_t nb_segments[VIDEO_M
 void pages_rebase_all(struct vmedia_device *device, const struct guest_mem *mem);
 
 /* ---- ioctl_reqbufs.c */
-vmedia_ioctl_fn core_reqbufs, core_create_bufs;
+vmedia_ioctl_fn core_reqbufs, core_create_bufs, core_remove_bufs;
 /* The queue has `count` buffers more, of such planes; answers the request later. */
 struct buffers_wish {
 	uint32_t memory, count, nb_planes;

@@ -19,7 +19,7 @@ ioctl_handlers_init(struct vmedia_device *device)
 		}
 		device->handlers[nr] = backend->ioctl[nr]       ? backend->ioctl[nr]
 		                       : backend->ioctl_default ? backend->ioctl_default
-		                                                : core_handler(&device->node, nr);
+		                                                : core_handler(device, nr);
 	}
 }
 

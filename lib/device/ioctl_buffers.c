@@ -58,10 +58,10 @@ core_querybuf(struct vmedia_session *session, struct vmedia_request *request, vo
 	struct bufq *q = session_queue(session, b->type);
 	const struct bufq_buffer *buffer;
 
-	if (q == NULL || b->index >= q->nb_buffers) {
+	buffer = q != NULL ? bufq_get(q, b->index) : NULL;
+	if (buffer == NULL) {
 		return -EINVAL;
 	}
-	buffer = q->buffers[b->index];
 	if (v4l2_type_is_multiplanar(q->type) &&
 		request->payload.nb_planes < buffer->pub.nb_planes) {
 		return -EINVAL;
@@ -184,8 +184,10 @@ queue_stop(struct vmedia_session *session, struct bufq *q)
 	uint32_t i, nb_cancelled = 0;
 
 	for (i = 0; i < q->nb_buffers; i++) {
-		nb_cancelled +=
-			q->buffers[i]->state == BUFQ_QUEUED || q->buffers[i]->state == BUFQ_DONE;
+		const struct bufq_buffer *buffer = q->buffers[i];
+
+		nb_cancelled += buffer != NULL &&
+		                (buffer->state == BUFQ_QUEUED || buffer->state == BUFQ_DONE);
 	}
 	if (q->streaming || q->nb_queued > 0) {
 		device->backend->stop_streaming(session, q->type);

@@ -12,7 +12,8 @@ enum need {
 	NEED_INTERVALS,
 	NEED_INPUT,
 	NEED_OUTPUT,
-	NEED_SELECTION
+	NEED_SELECTION,
+	NEED_REMOVAL
 };
 
 struct row {
@@ -34,6 +35,7 @@ static const struct row rows[VMEDIA_NB_IOCTLS] = {
 
 	ROW(REQBUFS) = {core_reqbufs, NEED_NOTHING},
 	ROW(CREATE_BUFS) = {core_create_bufs, NEED_NOTHING},
+	ROW(REMOVE_BUFS) = {core_remove_bufs, NEED_REMOVAL},
 	ROW(QUERYBUF) = {core_querybuf, NEED_NOTHING},
 	ROW(QBUF) = {core_qbuf, NEED_NOTHING},
 	ROW(PREPARE_BUF) = {core_prepare_buf, NEED_NOTHING},
@@ -64,8 +66,10 @@ static const struct row rows[VMEDIA_NB_IOCTLS] = {
 };
 
 static bool
-has(const struct vmedia_node *node, enum need need)
+has(const struct vmedia_device *device, enum need need)
 {
+	const struct vmedia_node *node = &device->node;
+
 	switch (need) {
 	case NEED_CTRLS:
 		return node->nb_ctrls > 0;
@@ -77,13 +81,15 @@ has(const struct vmedia_node *node, enum need need)
 		return node->selection_step != 0;
 	case NEED_OUTPUT:
 		return (node->device_caps & OUTPUT) != 0;
+	case NEED_REMOVAL:
+		return device->remove_buffers;
 	default:
 		return true;
 	}
 }
 
 vmedia_ioctl_fn *
-core_handler(const struct vmedia_node *node, uint32_t nr)
+core_handler(const struct vmedia_device *device, uint32_t nr)
 {
-	return has(node, rows[nr].need) ? rows[nr].fn : NULL;
+	return has(device, rows[nr].need) ? rows[nr].fn : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * REQBUFS and CREATE_BUFS. Where a buffer lies is decided on the reactor; committing and zeroing
- * its pages and all allocation and freeing of memory run on offload:
+ * REQBUFS, CREATE_BUFS and REMOVE_BUFS. Where a buffer lies is decided on the reactor; committing
+ * and zeroing its pages and all allocation and freeing of memory run on offload:
  *
  *   reserve → [wait for earlier frees → reserve again] → back (offload) → add, answer
  *
@@ -25,7 +25,8 @@ static uint32_t
 capabilities(const struct vmedia_device *device)
 {
 	return V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS |
-	       (takes_pages(device) ? V4L2_BUF_CAP_SUPPORTS_USERPTR : 0u);
+	       (takes_pages(device) ? V4L2_BUF_CAP_SUPPORTS_USERPTR : 0u) |
+	       (device->remove_buffers ? V4L2_BUF_CAP_SUPPORTS_REMOVE_BUFS : 0u);
 }
 
 static bool
@@ -108,12 +109,6 @@ slab_put(struct vmedia_device *device, struct buffer_slab *slab)
 	}
 }
 
-static struct buffer_slab *
-slab_of(struct bufq_buffer *first)
-{
-	return container_of(first, struct buffer_slab, buffers[0]);
-}
-
 static void
 tell_buffers(const struct vmedia_session *session, const struct bufq *q)
 {
@@ -136,24 +131,39 @@ owner_update(struct vmedia_session *session, const struct bufq *q)
 	}
 }
 
+/* Its pages, and the block it is part of if it is the last of that. */
+static void
+buffer_free(struct vmedia_session *session, const struct bufq *q, const struct bufq_buffer *buffer)
+{
+	const struct vmedia_buffer *pub = &buffer->pub;
+	struct buffer_slab *slab = buffer->block;
+	uint32_t p;
+
+	for (p = 0; q->memory == V4L2_MEMORY_MMAP && p < pub->nb_planes; p++) {
+		range_release(session, pub->planes[p].offset, pub->planes[p].length);
+	}
+	slab->nb--;
+	if (slab->nb == 0) {
+		slab_put(session->device, slab);
+	}
+}
+
+static void
+buffers_free(struct vmedia_session *session, const struct bufq *q, uint32_t index, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = index; i < index + count; i++) {
+		if (q->buffers[i] != NULL) {
+			buffer_free(session, q, q->buffers[i]);
+		}
+	}
+}
+
 void
 queue_free(struct vmedia_session *session, struct bufq *q)
 {
-	uint32_t i, p, nb;
-
-	for (i = 0; i < q->nb_buffers; i++) {
-		const struct vmedia_buffer *pub = &q->buffers[i]->pub;
-
-		for (p = 0; q->memory == V4L2_MEMORY_MMAP && p < pub->nb_planes; p++) {
-			range_release(session, pub->planes[p].offset, pub->planes[p].length);
-		}
-	}
-	for (i = 0; i < q->nb_buffers; i += nb) {
-		struct buffer_slab *slab = slab_of(q->buffers[i]);
-
-		nb = slab->nb;
-		slab_put(session->device, slab);
-	}
+	buffers_free(session, q, 0, q->nb_buffers);
 	bufq_clear(q);
 	owner_update(session, q);
 }
@@ -300,9 +310,9 @@ back_run(struct vmedia_job *base)
 	}
 }
 
-/* As many as may be kept now: the world went on while the job ran. */
+/* As many as may be kept now, and from which index: the world went on while the job ran. */
 static uint32_t
-nb_to_keep(const struct buffers_job *job)
+nb_to_keep(const struct buffers_job *job, uint32_t *first)
 {
 	const struct bufq *q = job_queue(job);
 
@@ -310,11 +320,11 @@ nb_to_keep(const struct buffers_job *job)
 		queue_is_foreign(job->request->session, q)) {
 		return 0;
 	}
-	return MIN(job->nb_ready, BUFQ_MAX_BUFFERS - q->nb_buffers);
+	return bufq_room(q, job->nb_ready, first);
 }
 
 static void
-answer(struct buffers_job *job, uint32_t nb)
+answer(struct buffers_job *job, uint32_t first, uint32_t nb)
 {
 	struct vmedia_request *request = job->request;
 
@@ -329,6 +339,7 @@ answer(struct buffers_job *job, uint32_t nb)
 	if (request->desc->nr == _IOC_NR(VIDIOC_REQBUFS)) {
 		request->payload.arg.requestbuffers.count = nb;
 	} else {
+		request->payload.arg.create_buffers.index = first;
 		request->payload.arg.create_buffers.count = nb;
 	}
 	if (event_drain_wait(request) == 0) {
@@ -342,16 +353,17 @@ back_done(struct vmedia_job *base)
 	struct buffers_job *job = container_of(base, struct buffers_job, job);
 	struct vmedia_session *session = job->request->session;
 	struct bufq *q = job_queue(job);
-	uint32_t i, nb;
+	uint32_t i, nb, first = 0;
 
 	if (job->more && request_is_alive(job->request)) {
 		vmedia_offload(job->request->device, &job->job);
 		return;
 	}
-	nb = nb_to_keep(job);
+	nb = nb_to_keep(job, &first);
 	job_release(job, nb);
 	for (i = 0; i < nb; i++) {
-		bufq_add(q, &job->slab->buffers[i], job->memory);
+		job->slab->buffers[i].block = job->slab;
+		bufq_add(q, first + i, &job->slab->buffers[i], job->memory);
 	}
 	if (nb > 0) {
 		job->slab->nb = nb;
@@ -360,7 +372,7 @@ back_done(struct vmedia_job *base)
 	}
 	owner_update(session, q);
 	tell_buffers(session, q);
-	answer(job, nb);
+	answer(job, first, nb);
 }
 
 static void
@@ -399,13 +411,14 @@ int
 buffers_make(struct vmedia_request *request, struct bufq *q, const struct buffers_wish *wish)
 {
 	struct buffers_job *job = &request->buffers_job;
+	uint32_t first;
 
 	job->request = request;
 	job->direction = (uint32_t)(q - request->session->queues);
 	job->memory = wish->memory;
 	job->nb_planes = wish->nb_planes;
 	memcpy(job->lengths, wish->lengths, sizeof(job->lengths));
-	job->nb_wanted = MIN(wish->count, BUFQ_MAX_BUFFERS - q->nb_buffers);
+	job->nb_wanted = bufq_room(q, wish->count, &first);
 	job->nb_reserved = 0;
 	job->nb_ready = 0;
 	job->slab = NULL;
@@ -426,7 +439,7 @@ buffers_make(struct vmedia_request *request, struct bufq *q, const struct buffer
 	return VMEDIA_DEFER;
 }
 
-/* ---- The two ioctls */
+/* ---- The ioctls */
 
 int
 core_reqbufs(struct vmedia_session *session, struct vmedia_request *request, void *arg)
@@ -484,6 +497,7 @@ core_create_bufs(struct vmedia_session *session, struct vmedia_request *request,
 	struct v4l2_create_buffers *create = arg;
 	struct bufq *q = session_queue(session, create->format.type);
 	struct buffers_wish wish = {.memory = create->memory, .count = create->count};
+	uint32_t index;
 	int ret;
 
 	create->capabilities = capabilities(session->device);
@@ -500,9 +514,37 @@ core_create_bufs(struct vmedia_session *session, struct vmedia_request *request,
 	if (q->streaming || queue_is_foreign(session, q)) {
 		return -EBUSY;
 	}
-	if (q->nb_buffers == BUFQ_MAX_BUFFERS) {
+	if (bufq_room(q, 1, &index) == 0) {
 		return -ENOBUFS;
 	}
 	ret = create_lengths(&wish, vmedia_format(session, q->type), &create->format);
 	return ret != 0 ? ret : buffers_make(request, q, &wish);
+}
+
+/* What the guest mapped of them stays until MUNMAP, as with REQBUFS. */
+int
+core_remove_bufs(struct vmedia_session *session, struct vmedia_request *request, void *arg)
+{
+	const struct v4l2_remove_buffers *remove = arg;
+	struct bufq *q = session_queue(session, remove->type);
+	int ret;
+
+	(void)request;
+	if (q == NULL) {
+		return -EINVAL;
+	}
+	if (remove->count == 0) {
+		return 0;
+	}
+	if (queue_is_foreign(session, q)) {
+		return -EBUSY;
+	}
+	ret = bufq_check_remove(q, remove->index, remove->count);
+	if (ret == 0) {
+		buffers_free(session, q, remove->index, remove->count);
+		bufq_remove(q, remove->index, remove->count);
+		owner_update(session, q);
+		tell_buffers(session, q);
+	}
+	return ret;
 }

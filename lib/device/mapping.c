@@ -134,11 +134,11 @@ find_plane(const struct vmedia_session *session, uint32_t offset)
 			continue; /* the guest's own memory, or none */
 		}
 		for (b = 0; b < session->queues[q].nb_buffers; b++) {
-			const struct vmedia_buffer *buffer = &session->queues[q].buffers[b]->pub;
+			const struct bufq_buffer *buffer = session->queues[q].buffers[b];
 
-			for (p = 0; p < buffer->nb_planes; p++) {
-				if (buffer->planes[p].offset == offset) {
-					return &buffer->planes[p];
+			for (p = 0; buffer != NULL && p < buffer->pub.nb_planes; p++) {
+				if (buffer->pub.planes[p].offset == offset) {
+					return &buffer->pub.planes[p];
 				}
 			}
 		}

@@ -200,7 +200,8 @@ rebase_queue(struct bufq *q, const struct guest_mem *mem)
 	for (i = 0; i < q->nb_buffers; i++) {
 		struct bufq_buffer *buffer = q->buffers[i];
 
-		if (buffer->state != BUFQ_QUEUED && buffer->state != BUFQ_PREPARED) {
+		if (buffer == NULL ||
+			(buffer->state != BUFQ_QUEUED && buffer->state != BUFQ_PREPARED)) {
 			continue;
 		}
 		for (p = 0; p < buffer->pub.nb_planes; p++) {

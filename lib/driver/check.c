@@ -28,7 +28,8 @@ requestbuffers_ok(const struct command *cmd)
 	       r->count <= DRIVER_MAX_BUFFERS && (asked->count != 0 || r->count == 0);
 }
 
-/* More than asked for are right as well: a device may need so many. */
+/* More than asked for are right as well: a device may need so many. They may fill a gap that
+ * REMOVE_BUFS left. */
 static bool
 create_buffers_ok(const struct command *cmd)
 {
@@ -39,7 +40,7 @@ create_buffers_ok(const struct command *cmd)
 		return false;
 	}
 	return c->count == 0 ||
-	       (asked->count > 0 && c->index == cmd->session->queues[type].allocated &&
+	       (asked->count > 0 && c->index <= cmd->session->queues[type].allocated &&
 		       c->index + (uint64_t)c->count <= DRIVER_MAX_BUFFERS);
 }
 

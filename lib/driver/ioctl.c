@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "driver/internal.h"
 
 /* The row of what may be sent. What the Linux driver answers itself stays here, too. */
@@ -106,6 +107,8 @@ forget_buffers(struct command *cmd, struct session_queue *q)
 static void
 track_success(struct command *cmd, struct session_queue *q)
 {
+	const struct v4l2_create_buffers *created;
+
 	switch (cmd->desc->nr) {
 	case _IOC_NR(VIDIOC_STREAMOFF):
 		forget_buffers(cmd, q);
@@ -117,8 +120,8 @@ track_success(struct command *cmd, struct session_queue *q)
 		cmd->status = session_fifo_grow(cmd->session);
 		break;
 	case _IOC_NR(VIDIOC_CREATE_BUFS):
-		q->allocated +=
-			((const struct v4l2_create_buffers *)(const void *)cmd->reply)->count;
+		created = (const void *)cmd->reply;
+		q->allocated = MAX(q->allocated, created->index + created->count);
 		cmd->status = session_fifo_grow(cmd->session);
 		break;
 	default:

@@ -37,17 +37,78 @@ bufq_init(struct bufq *q, uint32_t type, bool timestamp_copy)
 	q->timestamp_copy = timestamp_copy;
 }
 
-void
-bufq_add(struct bufq *q, struct bufq_buffer *buffer, uint32_t memory)
+static uint32_t
+free_run(const struct bufq *q, uint32_t from, uint32_t nb)
 {
-	assert(q->nb_buffers < BUFQ_MAX_BUFFERS);
+	uint32_t run = 0;
+
+	while (run < nb && from + run < BUFQ_MAX_BUFFERS && bufq_get(q, from + run) == NULL) {
+		run++;
+	}
+	return run;
+}
+
+uint32_t
+bufq_room(const struct bufq *q, uint32_t nb, uint32_t *first)
+{
+	uint32_t i, run, most = 0;
+
+	*first = 0;
+	for (i = 0; i < BUFQ_MAX_BUFFERS && most < nb; i++) {
+		run = free_run(q, i, nb);
+		if (run > most) {
+			most = run;
+			*first = i;
+		}
+	}
+	return most;
+}
+
+void
+bufq_add(struct bufq *q, uint32_t index, struct bufq_buffer *buffer, uint32_t memory)
+{
+	assert(index < BUFQ_MAX_BUFFERS && q->buffers[index] == NULL);
 	buffer->pub.type = q->type;
-	buffer->pub.index = q->nb_buffers;
+	buffer->pub.index = index;
 	buffer->pub.field = V4L2_FIELD_NONE;
 	buffer->state = BUFQ_DEQUEUED;
 	buffer->pending.kind = PENDING_BUFFER;
-	q->buffers[q->nb_buffers++] = buffer;
+	q->buffers[index] = buffer;
+	q->nb_buffers = MAX(q->nb_buffers, index + 1);
 	q->memory = memory;
+}
+
+int
+bufq_check_remove(const struct bufq *q, uint32_t index, uint32_t count)
+{
+	uint32_t i;
+
+	if (count > BUFQ_MAX_BUFFERS || index > BUFQ_MAX_BUFFERS - count) {
+		return -EINVAL;
+	}
+	for (i = index; i < index + count; i++) {
+		const struct bufq_buffer *buffer = bufq_get(q, i);
+
+		if (buffer == NULL) {
+			return -EINVAL;
+		}
+		if (buffer->state != BUFQ_DEQUEUED) {
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+void
+bufq_remove(struct bufq *q, uint32_t index, uint32_t count)
+{
+	memset(&q->buffers[index], 0, count * sizeof(q->buffers[0]));
+	while (q->nb_buffers > 0 && q->buffers[q->nb_buffers - 1] == NULL) {
+		q->nb_buffers--;
+	}
+	if (q->nb_buffers == 0) {
+		q->memory = 0;
+	}
 }
 
 void
@@ -134,7 +195,7 @@ bufq_check(const struct bufq *q, const struct v4l2_buffer *b, const struct v4l2_
 	}
 #endif
 	buffer = q->buffers[b->index];
-	if (unlikely(b->memory != q->memory)) {
+	if (unlikely(buffer == NULL || b->memory != q->memory)) {
 		return -EINVAL;
 	}
 	if (unlikely(is_mplane(q->type) && nb_planes < buffer->pub.nb_planes)) {
@@ -368,9 +429,14 @@ bufq_cancel(struct bufq *q)
 	uint32_t i;
 
 	for (i = 0; i < q->nb_buffers; i++) {
-		q->buffers[i]->state = BUFQ_DEQUEUED;
+		struct bufq_buffer *buffer = q->buffers[i];
+
+		if (buffer == NULL) {
+			continue;
+		}
+		buffer->state = BUFQ_DEQUEUED;
 		if (q->memory != V4L2_MEMORY_MMAP) {
-			drop_pages(q->buffers[i]);
+			drop_pages(buffer);
 		}
 	}
 	q->nb_queued = 0;

@@ -48,25 +48,41 @@ struct bufq_buffer {
 	uint64_t done_tsc;      /* when vmedia_buffer_done was called */
 	struct pending pending; /* on the device's event list in state DONE */
 	bool lost;              /* the guest took pages away while they were queued */
+	void *block;            /* the device's: what the buffer's memory is part of */
 	struct bufq_pages pages[VIDEO_MAX_PLANES];
 };
 
 struct bufq {
 	uint32_t type;       /* V4L2_BUF_TYPE_*; fixed */
 	uint32_t memory;     /* V4L2_MEMORY_MMAP or _USERPTR once buffers exist, else 0 */
-	uint32_t nb_buffers; /* indices 0 .. nb_buffers - 1 */
+	uint32_t nb_buffers; /* indices 0 .. nb_buffers - 1, of which some may be removed */
 	uint32_t nb_queued;  /* in state QUEUED */
 	bool streaming;
 	bool timestamp_copy;       /* m2m: TIMESTAMP_COPY; else TIMESTAMP_MONOTONIC */
 	uint32_t timestamp_source; /* MONOTONIC: V4L2_BUF_FLAG_TSTAMP_SRC_* */
-	struct bufq_buffer *buffers[BUFQ_MAX_BUFFERS]; /* memory is the device's */
+	struct bufq_buffer *buffers[BUFQ_MAX_BUFFERS]; /* NULL: removed; memory is the device's */
 };
 
 void bufq_init(struct bufq *q, uint32_t type, bool timestamp_copy);
 
-/* Adds a DEQUEUED buffer at index nb_buffers; planes' addr, offset and length are set already, with
+/* The buffer of this index, or NULL. */
+static inline struct bufq_buffer *
+bufq_get(const struct bufq *q, uint32_t index)
+{
+	return index < q->nb_buffers ? q->buffers[index] : NULL;
+}
+
+/* The first run of `nb` free indices, or of as many as there are one after the other: how many, and
+ * from where. */
+uint32_t bufq_room(const struct bufq *q, uint32_t nb, uint32_t *first);
+/* Adds a DEQUEUED buffer at a free index; planes' addr, offset and length are set already, with
  * V4L2_MEMORY_USERPTR length and pages. */
-void bufq_add(struct bufq *q, struct bufq_buffer *buffer, uint32_t memory);
+void bufq_add(struct bufq *q, uint32_t index, struct bufq_buffer *buffer, uint32_t memory);
+/* REMOVE_BUFS: whether all of a range may go: 0, -EINVAL (one does not exist) or -EBUSY (one is not
+ * DEQUEUED). */
+int bufq_check_remove(const struct bufq *q, uint32_t index, uint32_t count);
+/* Forgets these, which may go; the caller frees them. */
+void bufq_remove(struct bufq *q, uint32_t index, uint32_t count);
 /* Forgets all buffers; the caller frees them. Not while streaming. */
 void bufq_clear(struct bufq *q);
 

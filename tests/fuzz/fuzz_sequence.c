@@ -147,6 +147,15 @@ make_create_bufs(struct input *in)
 	put(&create, sizeof(create));
 }
 
+static void
+make_remove_bufs(struct input *in)
+{
+	struct v4l2_remove_buffers remove = {
+		.index = u8(in) % 36, .count = u8(in) % 5, .type = read_type(in)};
+
+	put(&remove, sizeof(remove));
+}
+
 /* Pieces of guest memory, or not quite. */
 static void
 make_sg_list(struct input *in)
@@ -310,6 +319,8 @@ step_ioctl(struct input *in)
 	cmd.room = sizeof(struct virtio_media_resp_ioctl) + (desc ? desc->payload_bytes : 0);
 	if (code < 140) {
 		ioctls[code % ARRAY_SIZE(ioctls)].make(in);
+	} else if (cmd.ioctl.code == _IOC_NR(VIDIOC_REMOVE_BUFS)) {
+		make_remove_bufs(in);
 	}
 	if (desc != NULL && cmd.n < sizeof(cmd.ioctl) + desc->payload_bytes) {
 		size_t n = sizeof(cmd.ioctl) + desc->payload_bytes - cmd.n;

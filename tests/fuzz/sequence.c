@@ -117,6 +117,7 @@ make_device(unsigned int i, struct reactor **reactor)
 		.arena = {.page = SHM_PAGE_4K, .size_bytes = ARENA_BYTES},
 		.quota = {.max_sessions = 4, .max_windows = 6, .max_subscriptions = 3},
 		.shared_pages = true,
+		.remove_buffers = true,
 		.transport = &loopback_ops,
 	};
 	struct vmedia_device *device;

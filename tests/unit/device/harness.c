@@ -285,6 +285,7 @@ h_create(const struct h_config *given)
 			.no_access = c->no_access},
 		.quota = {.max_windows = c->max_windows, .max_sessions = c->max_sessions},
 		.shared_pages = !c->no_shared_pages,
+		.remove_buffers = c->remove_buffers,
 		.deadline_ms = c->deadline_ms,
 		.drain_ms = c->drain_ms,
 		.transport = &loopback_ops,

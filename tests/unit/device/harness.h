@@ -41,6 +41,7 @@ struct h_config {
 	bool crops;      /* crop and compose, though it is a camera */
 	enum h_cut cut;
 	bool no_shared_pages;
+	bool remove_buffers;
 	uint32_t deadline_ms;
 	uint32_t drain_ms;
 	uint32_t max_windows;

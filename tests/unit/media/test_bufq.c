@@ -24,7 +24,7 @@ make(uint32_t type, uint32_t nb, uint32_t nb_planes, bool copy)
 			pool[i].pub.planes[p].offset = 0x10000 * (i * nb_planes + p);
 			pool[i].pub.planes[p].length = LENGTH << p;
 		}
-		bufq_add(&q, &pool[i], V4L2_MEMORY_MMAP);
+		bufq_add(&q, i, &pool[i], V4L2_MEMORY_MMAP);
 	}
 }
 
@@ -423,4 +423,62 @@ Test(bufq, random_guests_and_backends_see_what_the_model_of_vb2_says)
 		}
 		cr_assert_eq(q.nb_queued, nb_queued);
 	}
+}
+
+/* ---- REMOVE_BUFS */
+
+Test(bufq, a_removed_buffer_is_not_there_and_its_neighbours_are)
+{
+	make(V4L2_BUF_TYPE_VIDEO_CAPTURE, 5, 1, false);
+	cr_assert_eq(bufq_check_remove(&q, 1, 2), 0);
+	bufq_remove(&q, 1, 2);
+	cr_assert_eq(q.nb_buffers, 5);
+	cr_assert_null(bufq_get(&q, 1));
+	cr_assert_eq(bufq_get(&q, 3), &pool[3]);
+	cr_assert_eq(queue(ask(2)), -EINVAL);
+	cr_assert_eq(queue(ask(3)), 0);
+	bufq_cancel(&q);
+	cr_assert_eq(bufq_check_remove(&q, 2, 1), -EINVAL, "it went already");
+	bufq_remove(&q, 3, 2);
+	cr_assert_eq(q.nb_buffers, 1, "none is beyond the last one");
+	bufq_remove(&q, 0, 1);
+	cr_assert_eq(q.nb_buffers, 0);
+	cr_assert_eq(q.memory, 0);
+}
+
+Test(bufq, what_is_not_there_or_in_use_cannot_be_removed)
+{
+	make(V4L2_BUF_TYPE_VIDEO_CAPTURE, 4, 1, false);
+	cr_assert_eq(bufq_check_remove(&q, 3, 2), -EINVAL);
+	cr_assert_eq(bufq_check_remove(&q, 32, 1), -EINVAL);
+	cr_assert_eq(bufq_check_remove(&q, UINT32_MAX, 1), -EINVAL);
+	cr_assert_eq(bufq_check_remove(&q, 1, UINT32_MAX), -EINVAL);
+	cr_assert_eq(queue(ask(1)), 0);
+	cr_assert_eq(prepare(ask(2)), 0);
+	cr_assert_eq(bufq_check_remove(&q, 0, 2), -EBUSY);
+	cr_assert_eq(bufq_check_remove(&q, 2, 1), -EBUSY);
+	bufq_done(&q, &pool[1]);
+	cr_assert_eq(bufq_check_remove(&q, 1, 1), -EBUSY);
+	bufq_dequeued(&q, &pool[1]);
+	cr_assert_eq(bufq_check_remove(&q, 0, 2), 0);
+}
+
+Test(bufq, new_buffers_go_where_as_many_fit_as_are_wanted)
+{
+	uint32_t first;
+
+	make(V4L2_BUF_TYPE_VIDEO_CAPTURE, 30, 1, false);
+	bufq_remove(&q, 2, 1);
+	bufq_remove(&q, 10, 3);
+	cr_assert_eq(bufq_room(&q, 1, &first), 1);
+	cr_assert_eq(first, 2);
+	cr_assert_eq(bufq_room(&q, 2, &first), 2);
+	cr_assert_eq(first, 10);
+	cr_assert_eq(bufq_room(&q, 9, &first), 3, "as many as fit");
+	cr_assert_eq(first, 10);
+	bufq_add(&q, 11, &pool[11], V4L2_MEMORY_MMAP);
+	cr_assert_eq(pool[11].pub.index, 11);
+	cr_assert_eq(q.nb_buffers, 30);
+	cr_assert_eq(bufq_room(&q, 2, &first), 2);
+	cr_assert_eq(first, 30, "behind all others");
 }

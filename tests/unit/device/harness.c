@@ -253,6 +253,16 @@ h_settle(struct h *h)
 	}
 }
 
+uint64_t
+h_allocated(struct h *h)
+{
+	struct shm_arena_usage usage;
+
+	h_settle(h);
+	shm_arena_usage(h->device->arena, &usage);
+	return usage.allocated_bytes;
+}
+
 void
 h_start(struct h *h)
 {

@@ -108,6 +108,8 @@ void h_start(struct h *h);
 void h_pass(struct h *h, unsigned int nb);
 /* Passes until the reactor has had nothing to do for a while, offload jobs included. */
 void h_settle(struct h *h);
+/* Bytes of the arena that are in use, once it has settled. */
+uint64_t h_allocated(struct h *h);
 
 /* Sends a command; returns its chain id. */
 int h_send(struct h *h, const void *cmd, size_t bytes, uint32_t room);

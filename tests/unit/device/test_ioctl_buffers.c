@@ -62,16 +62,6 @@ ask(uint32_t index)
 	return (struct v4l2_buffer){.index = index, .type = CAPTURE, .memory = V4L2_MEMORY_MMAP};
 }
 
-static uint64_t
-allocated(void)
-{
-	struct shm_arena_usage usage;
-
-	h_settle(h);
-	shm_arena_usage(h->device->arena, &usage);
-	return usage.allocated_bytes;
-}
-
 /* proves: R-63 R-73 */
 Test(ioctl_buffers, reqbufs_answers_count_type_memory_capabilities_and_flags_zero)
 {
@@ -95,9 +85,9 @@ Test(ioctl_buffers, reqbufs_gives_at_most_32_and_zero_frees_them)
 {
 	setup(NULL);
 	cr_assert_eq(h_reqbufs(h, s, UINT32_MAX), 32);
-	cr_assert_eq(allocated(), 32 * 65536);
+	cr_assert_eq(h_allocated(h), 32 * 65536);
 	cr_assert_eq(h_reqbufs(h, s, 0), 0);
-	cr_assert_eq(allocated(), 0);
+	cr_assert_eq(h_allocated(h), 0);
 	teardown();
 }
 
@@ -110,7 +100,7 @@ Test(ioctl_buffers, reqbufs_again_reuses_what_the_first_one_had)
 	for (i = 0; i < 20; i++) {
 		cr_assert_eq(h_reqbufs(h, s, 32), 32, "round %d", i);
 	}
-	cr_assert_eq(allocated(), 32 * 65536);
+	cr_assert_eq(h_allocated(h), 32 * 65536);
 	teardown();
 }
 
@@ -254,7 +244,7 @@ Test(ioctl_buffers, create_bufs_continues_at_the_old_total_and_zero_only_probes)
 	cr_assert_eq(create.count, 2);
 	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), 0);
 	cr_assert_eq(b.length, 3 * 65536);
-	cr_assert_eq(allocated(), (3 + 2 * 3) * 65536);
+	cr_assert_eq(h_allocated(h), (3 + 2 * 3) * 65536);
 	create.count = 100;
 	cr_assert_eq(create_bufs(&create), 0);
 	cr_assert_leq(create.index + create.count, 32);
@@ -465,16 +455,16 @@ Test(ioctl_buffers, a_mapped_buffer_outlives_reqbufs_and_close_until_munmap)
 	bytes = shm_arena_addr(h->device->arena, b.m.offset);
 	memset(bytes, 0x5a, H_SIZE);
 	cr_assert_eq(h_reqbufs(h, s, 0), 0);
-	cr_assert_eq(allocated(), 65536);
+	cr_assert_eq(h_allocated(h), 65536);
 	cr_assert_eq(h_reqbufs(h, s, 31), 31); /* none of them may be the orphan */
 	cr_assert_eq(bytes[0], 0x5a);
 	cr_assert_eq(bytes[H_SIZE - 1], 0x5a);
 	h_close(h, s);
 	again = h_open(h);
-	cr_assert_eq(allocated(), 65536);
+	cr_assert_eq(h_allocated(h), 65536);
 	cr_assert_eq(bytes[0], 0x5a);
 	cr_assert_eq(h_munmap(h, addr), 0);
-	cr_assert_eq(allocated(), 0);
+	cr_assert_eq(h_allocated(h), 0);
 	cr_assert_eq(h_munmap(h, addr), -EINVAL);
 	s = again;
 	teardown();
@@ -536,7 +526,7 @@ Test(ioctl_buffers, a_reset_in_the_middle_of_reqbufs_leaves_nothing)
 		fake_guest_reset(h->guest, 0);
 		fake_guest_reset(h->guest, 1);
 		h_settle(h);
-		cr_assert_eq(allocated(), 0, "round %u", i);
+		cr_assert_eq(h_allocated(h), 0, "round %u", i);
 		h_start(h);
 		s = h_open(h);
 	}
@@ -575,7 +565,7 @@ Test(ioctl_buffers, a_reqbufs_past_its_deadline_is_eio_and_leaves_nothing)
 	cr_assert_eq(h->device->counters.nb_timed_out, 1);
 	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
 	sem_post(&blocker.go);
-	cr_assert_eq(allocated(), 0);
+	cr_assert_eq(h_allocated(h), 0);
 	cr_assert(blocker.done);
 	cr_assert_eq(session_find(h->device, s)->bytes, 0);
 	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
@@ -615,7 +605,7 @@ Test(ioctl_buffers, a_session_closed_while_its_late_reqbufs_runs_leaves_nothing)
 	cr_assert_eq(h_reqbufs(h, s, 4), -EIO);
 	h_close(h, s);
 	sem_post(&blocker.go);
-	cr_assert_eq(allocated(), 0);
+	cr_assert_eq(h_allocated(h), 0);
 	s = other;
 	h->device->deadline_tsc = clock_ns_to_tsc(2 * NSEC_PER_SEC);
 	cr_assert_eq(h_reqbufs(h, s, 4), 4);
@@ -635,6 +625,6 @@ Test(ioctl_buffers, ten_thousand_reqbufs_loops_leave_nothing)
 		}
 	}
 	cr_assert_eq(h_reqbufs(h, s, 0), 0);
-	cr_assert_eq(allocated(), 0);
+	cr_assert_eq(h_allocated(h), 0);
 	teardown();
 }

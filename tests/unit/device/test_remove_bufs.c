@@ -4,16 +4,6 @@
 
 #define CAPTURE V4L2_BUF_TYPE_VIDEO_CAPTURE
 
-static uint64_t
-allocated(void)
-{
-	struct shm_arena_usage usage;
-
-	h_settle(h);
-	shm_arena_usage(h->device->arena, &usage);
-	return usage.allocated_bytes;
-}
-
 static int
 querybuf(uint32_t index, struct v4l2_buffer *b)
 {
@@ -58,7 +48,7 @@ Test(remove_bufs, a_removed_buffer_gives_its_memory_back_while_the_others_stream
 	cr_assert_eq(h_stream(h, s, true), 0);
 	cr_assert_eq(removes(s, 0, 2), -EBUSY);
 	cr_assert_eq(removes(s, 1, 2), 0);
-	cr_assert_eq(allocated(), 2 * 65536);
+	cr_assert_eq(h_allocated(h), 2 * 65536);
 	cr_assert_eq(querybuf(1, &b), -EINVAL);
 	cr_assert_eq(h_qbuf(h, s, 1), -EINVAL);
 	cr_assert_eq(h_qbuf(h, s, 3), 0);
@@ -81,7 +71,7 @@ Test(remove_bufs, all_buffers_removed_is_as_if_there_had_been_none)
 	cr_assert_eq(removes(other, 0, 1), -EBUSY);
 	cr_assert_eq(removes(s, 0, 0), 0);
 	cr_assert_eq(removes(s, 0, 3), 0);
-	cr_assert_eq(allocated(), 0);
+	cr_assert_eq(h_allocated(h), 0);
 	cr_assert_eq(h_stream(h, s, true), -EINVAL);
 	cr_assert_eq(h_reqbufs(h, other, 2), 2, "nobody owns them any more");
 	h_close(h, other);
@@ -98,8 +88,8 @@ Test(remove_bufs, a_mapped_buffer_that_is_removed_stays_until_munmap)
 	cr_assert_eq(querybuf(1, &b), 0);
 	cr_assert_eq(h_mmap(h, s, b.m.offset, 0, &addr), 0);
 	cr_assert_eq(removes(s, 1, 1), 0);
-	cr_assert_eq(allocated(), 2 * 65536);
+	cr_assert_eq(h_allocated(h), 2 * 65536);
 	cr_assert_eq(h_munmap(h, addr), 0);
-	cr_assert_eq(allocated(), 65536);
+	cr_assert_eq(h_allocated(h), 65536);
 	teardown();
 }

@@ -79,9 +79,11 @@ update_urgent(struct session *session)
 void
 session_update(struct session *session, struct shim_reply *reply)
 {
+	/* EOS and source change come ahead of the last buffer: a program that wakes up between the
+	 * two must not see the buffer alone. */
+	update_urgent(session);
 	update_readable(session, reply);
 	update_writable(session, reply);
-	update_urgent(session);
 }
 
 static void

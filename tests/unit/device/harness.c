@@ -253,6 +253,12 @@ h_settle(struct h *h)
 	}
 }
 
+void
+h_deadline(struct h *h, uint32_t ms)
+{
+	h->device->deadline_tsc = clock_ns_to_tsc(ms * NSEC_PER_MSEC);
+}
+
 uint64_t
 h_allocated(struct h *h)
 {

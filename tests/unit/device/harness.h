@@ -108,6 +108,8 @@ void h_start(struct h *h);
 void h_pass(struct h *h, unsigned int nb);
 /* Passes until the reactor has had nothing to do for a while, offload jobs included. */
 void h_settle(struct h *h);
+/* The deadline of the commands from now on: what only prepares a test has no need to be in time. */
+void h_deadline(struct h *h, uint32_t ms);
 /* Bytes of the arena that are in use, once it has settled. */
 uint64_t h_allocated(struct h *h);
 

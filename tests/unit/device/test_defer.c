@@ -305,7 +305,7 @@ Test(device_defer, commands_sent_after_a_waiting_close_find_no_session)
 /* What the deadline of an MMAP lets go on may have to wait itself; that has a deadline, too. */
 Test(device_defer, a_close_behind_an_mmap_that_is_given_up_is_answered, .timeout = 10)
 {
-	struct h *h = h_create(&(struct h_config){.deadline_ms = 20, .drain_ms = 20});
+	struct h *h = h_create(&(struct h_config){.drain_ms = 20});
 	uint32_t s = h_open(h);
 	struct virtio_media_cmd_mmap mmap = {
 		.hdr.cmd = VIRTIO_MEDIA_CMD_MMAP, .session_id = s, .flags = 1};
@@ -320,6 +320,7 @@ Test(device_defer, a_close_behind_an_mmap_that_is_given_up_is_answered, .timeout
 	h->backend->frames_allowed = 1; /* its event is not acknowledged: CLOSE has to wait */
 	h->device->backend_due_tsc = 0;
 	h_pass(h, 2);
+	h_deadline(h, 20);
 	h_send(h, &mmap, sizeof(mmap), sizeof(reply.mmap));
 	h_send(h, &close, sizeof(close), 0);
 	h_pass(h, 2);

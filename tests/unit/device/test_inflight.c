@@ -203,10 +203,11 @@ Test(device_inflight, a_window_that_comes_during_a_pause_is_told_afterwards)
 /* proves: R-13 S-21 */
 Test(device_inflight, nothing_is_written_for_a_stopped_ring_at_the_deadline)
 {
-	struct h *h = h_create(&(struct h_config){.deadline_ms = 20});
+	struct h *h = h_create(NULL);
 	uint32_t a = h_open(h);
 
 	cr_assert_eq(h_reqbufs(h, a, 1), 1);
+	h_deadline(h, 20);
 	h->no_window = true;
 	send_mmap(h, a);
 	loopback_ring_stop(h->transport, DEVICE_COMMANDQ, TRANSPORT_CHANGE);

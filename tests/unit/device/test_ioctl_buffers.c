@@ -570,7 +570,7 @@ Test(ioctl_buffers, a_reqbufs_past_its_deadline_is_eio_and_leaves_nothing)
 	cr_assert_eq(session_find(h->device, s)->bytes, 0);
 	cr_assert_eq(buffer_ioctl(NR(QUERYBUF), &b), -EINVAL);
 	cr_assert_null(h->device->owner[DEVICE_CAPTURE]);
-	h->device->deadline_tsc = clock_ns_to_tsc(2 * NSEC_PER_SEC);
+	h_deadline(h, 2000);
 	cr_assert_eq(h_reqbufs(h, s, 4), 4);
 	teardown();
 }
@@ -587,7 +587,7 @@ Test(ioctl_buffers, a_buffer_too_large_for_the_deadline_is_refused_before_it)
 	ret = create_bufs(&create);
 	cr_assert(ret == -ENOMEM || ret == 0, "%d", ret);
 	cr_assert_eq(h->device->counters.nb_timed_out, 0);
-	h->device->deadline_tsc = clock_ns_to_tsc(4 * NSEC_PER_SEC);
+	h_deadline(h, 4000);
 	cr_assert_eq(h_reqbufs(h, s, 4), 4);
 	teardown();
 }
@@ -607,7 +607,7 @@ Test(ioctl_buffers, a_session_closed_while_its_late_reqbufs_runs_leaves_nothing)
 	sem_post(&blocker.go);
 	cr_assert_eq(h_allocated(h), 0);
 	s = other;
-	h->device->deadline_tsc = clock_ns_to_tsc(2 * NSEC_PER_SEC);
+	h_deadline(h, 2000);
 	cr_assert_eq(h_reqbufs(h, s, 4), 4);
 	teardown();
 }

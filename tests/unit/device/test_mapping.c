@@ -225,13 +225,16 @@ Test(device_mapping, a_window_that_came_too_late_is_asked_for_again)
 /* proves: R-32 R-96 S-20 */
 Test(device_mapping, a_window_that_never_comes_is_eio_by_the_deadline)
 {
-	struct h *h = h_create(&(struct h_config){.deadline_ms = 30});
+	struct h *h = h_create(NULL);
 	uint32_t s = h_open(h);
+	uint32_t offset;
 	uint64_t a;
 
 	h->no_window = true;
 	cr_assert_eq(h_reqbufs(h, s, 1), 1);
-	cr_assert_eq(h_mmap(h, s, offset_of(h, s, 0), 1, &a), -EIO);
+	offset = offset_of(h, s, 0);
+	h_deadline(h, 30);
+	cr_assert_eq(h_mmap(h, s, offset, 1, &a), -EIO);
 	cr_assert_eq(h->device->counters.nb_timed_out, 1);
 	h_destroy(h);
 }

@@ -97,7 +97,7 @@ command_publish(struct command *cmd)
 	if (unlikely(!drv->running || drv->dead != 0)) {
 		return drv->dead != 0 ? drv->dead : -ENODEV;
 	}
-	cmd->finished = false;
+	cmd->finished = cmd->excused = false;
 	cmd->timing.submit_tsc = clock_tsc();
 	cmd->deadline_tsc = cmd->timing.submit_tsc + drv->timeout_tsc;
 	ret = ring_add(ring, &cmd->chain);

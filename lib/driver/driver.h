@@ -69,7 +69,9 @@ struct driver_config {
 	uint64_t protocol_features; /* at most these are acked. Default DRIVER_PROTOCOL_FEATURES */
 	uint64_t event_repost_delay_ns; /* a slow driver: hand event buffers back this late. 0 */
 	enum driver_wait wait;          /* default DRIVER_SLEEP */
-	int timeout_ms; /* for commands and socket replies; default 5000 as in Linux */
+	/* For commands and socket replies; default 5000 as in Linux. A command that falls due while
+	 * nobody looked for 100 ms (a machine that stood still) has that time once more. */
+	int timeout_ms;
 };
 
 void driver_config_init(struct driver_config *config);
@@ -93,7 +95,8 @@ struct driver_stats {
 	uint64_t sleeps;           /* poll(2) calls while waiting */
 	uint64_t interrupts;       /* driver_attach(): sleeps in which MSI-X messages came */
 	uint64_t timeouts;         /* commands given up */
-	uint64_t late;             /* used elements of commands given up before */
+	uint64_t excused; /* commands that fell due while nobody looked: not given up yet */
+	uint64_t late;    /* used elements of commands given up before */
 	uint64_t events_dqbuf, events_v4l2, events_error; /* accepted and delivered */
 	uint64_t events_stale;    /* DQBUF of a queue that was stopped or freed: expected */
 	uint64_t events_overflow; /* V4L2 events of a session that nobody read */

@@ -58,6 +58,7 @@ struct command {
 	enum command_state state;
 	bool finished; /* decoded, status is valid, someone will look */
 	bool marked;   /* this QBUF set the queued bit of its buffer */
+	bool excused;  /* fell due in an absence of the driver, and has its time once more */
 	int status;
 	uint32_t used_len;
 	uint32_t write_bytes;

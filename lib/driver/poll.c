@@ -9,17 +9,26 @@
 
 #define CHECK_INTERVAL_MS 1
 #define IDLE_SPINS        64
+#define ABSENT_MS         100 /* nobody looked for so long: the machine may have stood still */
 
+/* What falls due in an absence has its time once more, as the device may have been absent too. */
 static void
-expire_commands(struct driver *drv, uint64_t now)
+expire_commands(struct driver *drv, uint64_t now, bool absent)
 {
 	for (uint32_t i = 0; i < drv->nb_commands; i++) {
 		struct command *cmd = &drv->commands[i];
 
-		if (cmd->state == COMMAND_FLIGHT && (int64_t)(now - cmd->deadline_tsc) >= 0) {
-			drv->stats.timeouts++;
-			command_give_up(cmd, -ETIMEDOUT);
+		if (cmd->state != COMMAND_FLIGHT || (int64_t)(now - cmd->deadline_tsc) < 0) {
+			continue;
 		}
+		if (absent && !cmd->excused) {
+			cmd->excused = true;
+			cmd->deadline_tsc = now + drv->timeout_tsc;
+			drv->stats.excused++;
+			continue;
+		}
+		drv->stats.timeouts++;
+		command_give_up(cmd, -ETIMEDOUT);
 	}
 }
 
@@ -27,10 +36,12 @@ int
 driver_check(struct driver *drv)
 {
 	uint64_t now = clock_tsc();
+	bool absent;
 
 	if (likely((int64_t)(now - drv->next_check_tsc) < 0 && drv->dead == 0)) {
 		return 0;
 	}
+	absent = now - drv->next_check_tsc >= clock_ns_to_tsc(ABSENT_MS * NSEC_PER_MSEC);
 	drv->next_check_tsc = now + clock_ns_to_tsc(CHECK_INTERVAL_MS * NSEC_PER_MSEC);
 	if (drv->dead == 0) {
 		if (drv->bus->is_dead(drv)) {
@@ -42,7 +53,7 @@ driver_check(struct driver *drv)
 	if (unlikely(drv->dead != 0)) {
 		command_fail_all(drv, drv->dead);
 	} else if (drv->nb_flight > 0) {
-		expire_commands(drv, now);
+		expire_commands(drv, now, absent);
 	}
 	return drv->dead;
 }
@@ -67,6 +78,7 @@ disarm(struct driver *drv)
 	}
 	drv->bus->acknowledge(drv);
 	drv->armed = false;
+	drv->next_check_tsc = clock_tsc(); /* who slept was not absent */
 }
 
 static int

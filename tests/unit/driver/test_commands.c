@@ -508,6 +508,39 @@ Test(driver_commands, timed_out_chain_stays_the_devices_until_it_comes_back)
 	cr_assert_eq(b.nb_done, 2);
 }
 
+Test(driver_commands, a_command_that_falls_due_while_nobody_looked_has_its_time_once_more)
+{
+	const struct timespec pause = {0, 150 * NSEC_PER_MSEC};
+	struct driver_config config;
+	struct v4l2_control ctrl = {.id = 1, .value = 5}, other = {.id = 1, .value = 6};
+	struct fake_chain c;
+	struct bench b;
+
+	driver_config_init(&config);
+	config.timeout_ms = 30;
+	bench_init_with(&b, &config);
+	cr_assert_eq(driver_ioctl_submit(b.session, VIDIOC_G_CTRL, &ctrl, count_done, &b), 0);
+	cr_assert_eq(driver_poll(b.drv), 0);
+	nanosleep(&pause, NULL);
+	cr_assert_eq(driver_poll(b.drv), 0);
+	cr_assert_eq(b.nb_done, 0, "it was not given up");
+	cr_assert_eq(stats_of(&b).excused, 1);
+	cr_assert(fake_pop(&b.cmdq, &c));
+	fake_write(&c, answer(0, &other, sizeof(other)), 16);
+	fake_push(&b.cmdq, &c, 16);
+	cr_assert_eq(driver_poll(b.drv), 1);
+	cr_assert_eq(b.nb_done, 1);
+	cr_assert_eq(stats_of(&b).timeouts, 0);
+
+	cr_assert_eq(driver_ioctl_submit(b.session, VIDIOC_G_CTRL, &ctrl, count_done, &b), 0);
+	for (int i = 0; i < 2; i++) {
+		nanosleep(&pause, NULL);
+		cr_assert_eq(driver_poll(b.drv), 0);
+		cr_assert_eq(stats_of(&b).timeouts, (unsigned int)i, "but only once");
+	}
+	fake_end(b.drv);
+}
+
 static uint32_t
 answer_nothing(const uint8_t *cmd, uint32_t cmd_len, uint8_t *resp, void *arg)
 {

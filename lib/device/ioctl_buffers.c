@@ -193,7 +193,7 @@ queue_stop(struct vmedia_session *session, struct bufq *q)
 		device->backend->stop_streaming(session, q->type);
 	}
 	counter_add(&device->counters.nb_cancelled, nb_cancelled);
-	if (q->streaming) {
+	if (q->streaming || nb_cancelled > 0) {
 		trace_hook(stream_off, .device = (uint16_t)device->index, .session = session->id,
 			.buftype = (uint8_t)q->type, .nb_cancelled = nb_cancelled);
 	}

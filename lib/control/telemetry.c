@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/telemetry.h"
 #include "control/tracing.h"
+#include "protocol/ioctl_table.h"
 #include "transport/compat.h"
 #include "transport/gateway.h"
 
@@ -113,6 +114,52 @@ show_device(const char *cmd, const char *params, struct rte_tel_data *data)
 	return 0;
 }
 
+/* QBUF_ok, QBUF_failed, QBUF_errnos, what is there of them; at most RTE_TEL_MAX_DICT_ENTRIES in all
+ */
+static int
+add_answers(struct rte_tel_data *data, const char *name, const struct ioctl_answers *answers)
+{
+	char key[64], errnos[RTE_TEL_MAX_STRING_LEN] = "";
+	size_t used = 0;
+	int rc = 0;
+
+	if (answers->nb_ok > 0) {
+		snprintf(key, sizeof(key), "%s_ok", name);
+		rc = compat_tel_add_u64(data, key, answers->nb_ok);
+	}
+	if (answers->nb_failed == 0 || rc != 0) {
+		return rc;
+	}
+	for (size_t i = 0; i < 64 * ARRAY_SIZE(answers->errnos) && used < sizeof(errnos); i++) {
+		if (answers->errnos[i / 64] >> i % 64 & 1) {
+			used += (size_t)snprintf(errnos + used, sizeof(errnos) - used, "%s%zu",
+				used > 0 ? " " : "", i);
+		}
+	}
+	snprintf(key, sizeof(key), "%s_failed", name);
+	rc = compat_tel_add_u64(data, key, answers->nb_failed);
+	snprintf(key, sizeof(key), "%s_errnos", name);
+	return rc != 0 ? rc : rte_tel_data_add_dict_string(data, key, errnos);
+}
+
+static int
+show_ioctls(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+	const struct vmedia_device *device = find(params);
+	struct ioctl_answers answers;
+	int rc = device != NULL ? 0 : -ENODEV;
+
+	rte_tel_data_start_dict(data);
+	for (uint32_t nr = 0; rc == 0 && nr < VMEDIA_NB_IOCTLS; nr++) {
+		if (ioctl_lookup(nr) == NULL) {
+			continue;
+		}
+		device_ioctl_answers(device, nr, &answers);
+		rc = add_answers(data, ioctl_lookup(nr)->name, &answers);
+	}
+	return rc;
+}
+
 static int
 reset_device(const char *cmd, const char *params, struct rte_tel_data *data)
 {
@@ -206,6 +253,7 @@ static const struct row {
 } rows[] = {
 	{"/vmedia/devices", list_devices, "Names of all devices"},
 	{"/vmedia/device", show_device, "Counters and latencies of a device: NAME"},
+	{"/vmedia/ioctls", show_ioctls, "What became of a device's ioctls: NAME"},
 	{"/vmedia/hist_reset", reset_device, "Starts a device's latency histograms anew: NAME"},
 	{"/vmedia/move", move_device, "Gives a device to another reactor: NAME,INDEX"},
 	{"/vmedia/trace_load", load_trace, "Loads the LTTng-UST provider"},

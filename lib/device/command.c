@@ -81,6 +81,22 @@ answer_write(struct vmedia_request *request, int status)
 	return iov_write(&out, &request->resp, bytes) ? bytes : 0;
 }
 
+static void
+count_failure(const struct vmedia_request *request, int status)
+{
+	struct vmedia_device *device = request->device;
+	uint32_t nr = request->cmd.ioctl.code;
+	uint32_t error = wire_status(status);
+	uint64_t *errnos;
+
+	counter_inc(&device->counters.nb_failed);
+	if (request->cmd.hdr.cmd == VIRTIO_MEDIA_CMD_IOCTL && nr < VMEDIA_NB_IOCTLS) {
+		errnos = &device->ioctls_failed[nr].errnos[error / 64];
+		counter_inc(&device->ioctls_failed[nr].nb);
+		counter_set(errnos, *errnos | UINT64_C(1) << error % 64);
+	}
+}
+
 /* Into the used ring; the caller decides about the slot. */
 static void
 answer_push(struct vmedia_request *request, int status)
@@ -97,7 +113,9 @@ answer_push(struct vmedia_request *request, int status)
 	}
 	counter_inc(&device->counters.nb_commands);
 	if (unlikely(status != 0)) {
-		counter_inc(&device->counters.nb_failed);
+		count_failure(request, status);
+	} else if (likely(request->desc != NULL)) {
+		counter_inc(&device->ioctls_ok[request->desc->nr]);
 	}
 	virtq_push(&device->vqs[DEVICE_COMMANDQ], &request->chain, written);
 	if (unlikely(request->traced)) {

@@ -152,6 +152,13 @@ struct device_stats {
 	uint64_t work_tsc; /* ticks its reactor spent in the backend's work (rendering) */
 };
 void device_stats(const struct vmedia_device *device, struct device_stats *stats);
+/* What became of the ioctls of a number below VMEDIA_NB_IOCTLS. */
+struct ioctl_answers {
+	uint64_t nb_ok, nb_failed;
+	uint64_t errnos[3]; /* bit n: it failed with errno n */
+};
+void device_ioctl_answers(
+	const struct vmedia_device *device, uint32_t nr, struct ioctl_answers *answers);
 /* Seen available → published, in TSC ticks, of commands; and done → published, of frames. Live;
  * copy with hist_snapshot. */
 const struct hist *device_command_hist(const struct vmedia_device *device);

@@ -40,6 +40,18 @@ device_stats(const struct vmedia_device *device, struct device_stats *stats)
 	shm_arena_usage(device->arena, &stats->arena);
 }
 
+void
+device_ioctl_answers(const struct vmedia_device *device, uint32_t nr, struct ioctl_answers *answers)
+{
+	unsigned int i;
+
+	answers->nb_ok = counter_read(&device->ioctls_ok[nr]);
+	answers->nb_failed = counter_read(&device->ioctls_failed[nr].nb);
+	for (i = 0; i < ARRAY_SIZE(answers->errnos); i++) {
+		answers->errnos[i] = counter_read(&device->ioctls_failed[nr].errnos[i]);
+	}
+}
+
 const struct hist *
 device_command_hist(const struct vmedia_device *device)
 {

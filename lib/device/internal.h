@@ -241,9 +241,13 @@ struct vmedia_device {
 	vmedia_ioctl_fn *handlers[VMEDIA_NB_IOCTLS]; /* the backend's, else the core's */
 	struct device_counters counters;
 	struct device_refusals refused;
+	uint64_t ioctls_ok[VMEDIA_NB_IOCTLS];
 	uint64_t unpublished_tsc[DEVICE_NB_REQUESTS]; /* seen_tsc of those answers */
 	/* now and then */
-	struct request_list deferred; /* each list by deadline, earliest first */
+	struct {
+		uint64_t nb, errnos[3];
+	} ioctls_failed[VMEDIA_NB_IOCTLS]; /* as in struct ioctl_answers */
+	struct request_list deferred;      /* each list by deadline, earliest first */
 	struct request_list window_waiting;
 	struct request_list draining;
 	uint32_t nb_deferred;    /* in the three lists */

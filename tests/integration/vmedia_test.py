@@ -151,6 +151,7 @@ class Vmediad:
         return (self.folder / 'log').read_text(encoding='utf-8', errors='replace')
 
     def stop(self, number=signal.SIGTERM):
+        self.note_reached()
         self.process.send_signal(number)
         try:
             return self.process.wait(20)
@@ -164,6 +165,26 @@ class Vmediad:
 
     def device(self, name):
         return self.telemetry('/vmedia/device', name)
+
+    def ioctls(self, name):
+        """What became of a device's ioctls: {name: errnos, 0 for success}."""
+        found = {}
+        for key, value in (self.telemetry('/vmedia/ioctls', name) or {}).items():
+            ioctl, _, what = key.rpartition('_')
+            if what != 'failed':
+                errors = [0] if what == 'ok' else map(int, value.split())
+                found.setdefault(ioctl, set()).update(errors)
+        return found
+
+    def note_reached(self):
+        """For test-v4l2-ioctls: "NAME ERRNO" of each answer, into the file that VMEDIA_REACHED names."""
+        note = os.environ.get('VMEDIA_REACHED')
+        if note is None:
+            return
+        with contextlib.suppress(OSError), open(note, 'a', encoding='ascii') as out:
+            for device in self.sockets:
+                for ioctl, errors in self.ioctls(device).items():
+                    out.writelines(f'{ioctl} {error}\n' for error in errors)
 
     def reactors(self):
         return self.telemetry('/vmedia/reactors')

@@ -337,9 +337,35 @@ h_create(const struct h_config *given)
 	return h;
 }
 
+/* For test-v4l2-ioctls: "NUMBER ERRNO" of each answer, into the file that VMEDIA_REACHED names. */
+static void
+note_reached(const struct vmedia_device *device)
+{
+	const char *path = getenv("VMEDIA_REACHED");
+	FILE *file = path != NULL ? fopen(path, "a") : NULL;
+	struct ioctl_answers answers;
+	uint32_t nr, error;
+
+	for (nr = 0; file != NULL && nr < VMEDIA_NB_IOCTLS; nr++) {
+		device_ioctl_answers(device, nr, &answers);
+		if (answers.nb_ok > 0) {
+			fprintf(file, "%u 0\n", nr);
+		}
+		for (error = 1; error < 64 * ARRAY_SIZE(answers.errnos); error++) {
+			if (answers.errnos[error / 64] >> error % 64 & 1) {
+				fprintf(file, "%u %u\n", nr, error);
+			}
+		}
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+}
+
 void
 h_destroy(struct h *h)
 {
+	note_reached(h->device);
 	device_destroy(h->device);
 	reactor_destroy(h->reactor);
 	must(h->guest->nb_overruns == 0);

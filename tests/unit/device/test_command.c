@@ -52,6 +52,40 @@ everything_once(const struct h_config *config)
 	h_destroy(h);
 }
 
+Test(device, what_became_of_each_ioctl_is_counted)
+{
+	const uint32_t nowhere = VMEDIA_NB_IOCTLS;
+	struct v4l2_control unknown = {.id = 1};
+	struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+	struct h *h = h_create(NULL);
+	struct ioctl_answers answers;
+	uint32_t s = h_open(h);
+	int32_t value;
+	uint32_t nr;
+
+	cr_assert_eq(g_ctrl(h, s, &value), 0);
+	cr_assert_eq(g_ctrl(h, s, &value), 0);
+	cr_assert_eq(h_ioctl(h, s, G_CTRL, &unknown, sizeof(unknown), sizeof(unknown)), -EINVAL);
+	cr_assert_eq(h_ioctl(h, s, nowhere, NULL, 0, 0), -ENOTTY);
+	cr_assert_eq(h_ioctl(h, s, _IOC_NR(VIDIOC_DQBUF), NULL, 0, 0), -ENOTTY);
+	cr_assert_eq(
+		h_ioctl(h, s, _IOC_NR(VIDIOC_G_FMT), &format, sizeof(format), sizeof(format)), 0);
+	for (nr = 0; nr < VMEDIA_NB_IOCTLS; nr++) {
+		bool refused = nr == _IOC_NR(VIDIOC_DQBUF);
+		bool failed = refused || nr == G_CTRL;
+
+		device_ioctl_answers(h->device, nr, &answers);
+		cr_assert_eq(answers.nb_ok, nr == G_CTRL                  ? 2u
+					    : nr == _IOC_NR(VIDIOC_G_FMT) ? 1u
+									  : 0u);
+		cr_assert_eq(answers.nb_failed, failed ? 1u : 0u);
+		cr_assert_eq(answers.errnos[0],
+			failed ? UINT64_C(1) << (refused ? ENOTTY : EINVAL) : 0u);
+		cr_assert(answers.errnos[1] == 0 && answers.errnos[2] == 0);
+	}
+	h_destroy(h);
+}
+
 Test(device, a_session_streams_over_split_rings)
 {
 	everything_once(NULL);

@@ -103,7 +103,7 @@ format_layout(struct vmedia_format *f)
 		}
 	}
 	f->nb_planes = info->nb_planes;
-	f->selection = f->source = (struct v4l2_rect){0, 0, f->width, f->height};
+	f->selection = f->device_side = (struct v4l2_rect){0, 0, f->width, f->height};
 	for (c = 0; c < VIDEO_MAX_PLANES; c++) {
 		f->bytesperline[c] = strides[c];
 		f->sizeimage[c] = (uint32_t)sizes[c];

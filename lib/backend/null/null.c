@@ -76,6 +76,7 @@ null_create(struct vmedia_device *device, struct vmedia_node *node)
 	node->nb_formats = ARRAY_SIZE(formats) - !null->planar;
 	node->ctrls = ctrls;
 	node->nb_ctrls = ARRAY_SIZE(ctrls);
+	node->selection_step = null->role == ROLE_OUTPUT ? 2 : 0;
 	node->default_fourcc = V4L2_PIX_FMT_NV12;
 	node->default_width = null->width;
 	node->default_height = null->height;

@@ -369,7 +369,7 @@ tell_begin(struct vmedia_device *device, uint32_t sequence)
 static void
 set_window(struct pattern *p, const struct vmedia_format *f)
 {
-	const struct v4l2_rect *from = &f->source, *to = &f->selection;
+	const struct v4l2_rect *from = &f->device_side, *to = &f->selection;
 
 	p->look.window = (struct render_window){0};
 	if (to->width != f->width || to->height != f->height) {

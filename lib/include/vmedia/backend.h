@@ -135,8 +135,7 @@ struct vmedia_node {
 	uint32_t nb_ctrls;
 	uint64_t arena_bytes; /* for buffers, when formats is empty */
 	uint32_t events; /* besides controls': 1 << V4L2_EVENT_EOS, _SOURCE_CHANGE, _FRAME_SYNC */
-	/* m2m nodes and cameras: crop and compose in steps of so many pixels, see vmedia_format; 0:
-	 * they do not */
+	/* crop and compose in steps of so many pixels, see vmedia_format; 0: there is neither */
 	uint32_t selection_step;
 	bool mmap_only; /* jobs touch the buffers: SHARED_PAGES are refused */
 	/* the format before the first S_FMT */
@@ -155,9 +154,9 @@ struct vmedia_format {
 	struct v4l2_fract interval; /* seconds per frame */
 	/* what of the picture counts: crop of an output format, compose of a capture format */
 	struct v4l2_rect selection;
-	/* crop of a camera: what of its picture, which is width x height, goes into `selection`;
-	 * as large as that */
-	struct v4l2_rect source;
+	/* the same on the device's side, of a picture or a screen of width x height: crop of a
+	 * camera, compose of a display; as large as `selection` */
+	struct v4l2_rect device_side;
 };
 
 /* Answers one ioctl. `arg` is the V4L2 struct, a private copy of the guest's, zero where the guest

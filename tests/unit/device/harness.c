@@ -52,7 +52,7 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 		.master = H_CTRL_AUTO},
 };
 
-static bool next_is_m2m, next_is_endless, next_has_more_ctrls, next_crops;
+static bool next_is_m2m, next_is_endless, next_has_more_ctrls, next_crops, next_is_display;
 
 static int
 create(struct vmedia_device *device, struct vmedia_node *node)
@@ -62,7 +62,9 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	TAILQ_INIT(&b->queued);
 	b->frames_allowed = next_is_endless ? UINT32_MAX : 0;
 	node->device_caps =
-		V4L2_CAP_STREAMING | (next_is_m2m ? V4L2_CAP_VIDEO_M2M : V4L2_CAP_VIDEO_CAPTURE);
+		V4L2_CAP_STREAMING | (next_is_m2m              ? V4L2_CAP_VIDEO_M2M
+					     : next_is_display ? V4L2_CAP_VIDEO_OUTPUT
+							       : V4L2_CAP_VIDEO_CAPTURE);
 	snprintf(node->card, sizeof(node->card), "test");
 	node->formats = formats;
 	node->nb_formats = 1;
@@ -317,6 +319,7 @@ h_create(const struct h_config *given)
 	next_has_more_ctrls = c->more_ctrls;
 	next_is_endless = c->endless;
 	next_crops = c->crops;
+	next_is_display = c->is_display;
 	must(device_create(&config, &h->device) == 0);
 	h->transport = device_transport(h->device);
 	h->backend = vmedia_device_priv(h->device);

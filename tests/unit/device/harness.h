@@ -38,7 +38,8 @@ struct h_config {
 	bool event_idx;
 	bool m2m;
 	bool more_ctrls; /* H_CTRL_* besides H_CTRL */
-	bool crops;      /* crop and compose, though it is a camera */
+	bool crops;      /* crop and compose, though it is no m2m node */
+	bool is_display; /* instead of a camera */
 	enum h_cut cut;
 	bool no_shared_pages;
 	bool remove_buffers;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Crop and compose of a codec, and of a camera that has them. */
+/* Crop and compose of a codec, and of a camera and a display that have them. */
 #include "one_session.h"
 
 #define CAPTURE V4L2_BUF_TYPE_VIDEO_CAPTURE
@@ -169,6 +169,66 @@ Test(ioctl_selection, crop_and_compose_of_a_camera_have_one_size)
 	expect(s, CAPTURE, V4L2_SEL_TGT_CROP, (struct v4l2_rect){0, 0, 60, 28});
 	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE_PADDED, whole_picture);
 	expect(s, CAPTURE, V4L2_SEL_TGT_COMPOSE_BOUNDS, whole_picture);
+	teardown();
+}
+
+static void
+setup_display(void)
+{
+	setup_with(&(struct h_config){.crops = true, .is_display = true});
+}
+
+/* proves: R-61 */
+Test(ioctl_selection, a_direction_that_is_not_there_has_no_rectangle)
+{
+	const uint32_t types[] = {OUTPUT, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE};
+	const uint32_t others[] = {CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE};
+	struct v4l2_rect r = {0, 0, 16, 16};
+
+	for (size_t i = 0; i < 4; i++) {
+		uint32_t target = i / 2 ? V4L2_SEL_TGT_COMPOSE : V4L2_SEL_TGT_CROP;
+
+		setup_camera();
+		cr_assert_eq(get(s, types[i % 2], target, &r), -EINVAL);
+		cr_assert_eq(set(types[i % 2], target, 0, &r), -EINVAL);
+		teardown();
+		setup_display();
+		cr_assert_eq(get(s, others[i % 2], target, &r), -EINVAL);
+		cr_assert_eq(set(others[i % 2], target, 0, &r), -EINVAL);
+		teardown();
+	}
+}
+
+/* proves: R-61 */
+Test(ioctl_selection, a_display_crops_the_buffer_and_composes_it_on_its_screen)
+{
+	struct v4l2_format f = {.type = OUTPUT};
+	struct v4l2_rect r;
+
+	setup_display();
+	for (uint32_t target = 0; target < 0x200; target++) {
+		bool known =
+			target <= V4L2_SEL_TGT_CROP_BOUNDS ||
+			(target >= V4L2_SEL_TGT_COMPOSE && target <= V4L2_SEL_TGT_COMPOSE_PADDED);
+
+		cr_assert_eq(get(s, OUTPUT, target, &r), known ? 0 : -EINVAL, "target %x", target);
+	}
+	r = (struct v4l2_rect){6, 2, 32, 16};
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_CROP, 0, &r), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_COMPOSE, (struct v4l2_rect){0, 0, 32, 16});
+	r = (struct v4l2_rect){31, 15, 31, 15};
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_COMPOSE, V4L2_SEL_FLAG_GE, &r), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_COMPOSE, (struct v4l2_rect){30, 14, 32, 16});
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, (struct v4l2_rect){6, 2, 32, 16});
+	r = (struct v4l2_rect){2, 2, 60, 28};
+	cr_assert_eq(set(OUTPUT, V4L2_SEL_TGT_COMPOSE, 0, &r), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, (struct v4l2_rect){4, 2, 60, 28});
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP_BOUNDS, whole_picture);
+	expect(s, OUTPUT, V4L2_SEL_TGT_COMPOSE_PADDED, whole_picture);
+	cr_assert_eq(h_ioctl(h, s, NR(G_FMT), &f, sizeof(f), sizeof(f)), 0);
+	cr_assert_eq(h_ioctl(h, s, NR(S_FMT), &f, sizeof(f), sizeof(f)), 0);
+	expect(s, OUTPUT, V4L2_SEL_TGT_CROP, whole_picture);
+	expect(s, OUTPUT, V4L2_SEL_TGT_COMPOSE, whole_picture);
 	teardown();
 }
 

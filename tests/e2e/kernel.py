@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from qemu import cache as qemu_cache
+from later_debian import cache
 from vmedia_test import skip
 
 HERE = Path(__file__).resolve().parent
@@ -49,7 +49,7 @@ def run(*command, **options):
 
 
 def folder():
-    return qemu_cache().with_name('e2e')
+    return cache('e2e')
 
 
 class Kernel:

@@ -5,12 +5,13 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+import later_debian
+from later_debian import BACKPORTS
 from vmedia_test import child_setup, skip
 
 NEEDED = (11, 1)  # the first with vhost-user-test-device-pci and shared memory regions
@@ -19,18 +20,6 @@ VIRTIO_ID = 31  # any that this QEMU knows by name; the socket is not told, and 
 SLOT = 4
 MEMORY = 'memory-backend-memfd'
 MEMORY_MIB = 1152  # the driver's part begins at 1 GiB
-FETCH_SECONDS = 300
-RELEASE, BACKPORTS = 'trixie', 'trixie-backports'
-
-
-def debian_mirror():
-    """Where this machine has its packages from, or None."""
-    try:
-        sites = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)', 'Origin: Debian'],
-                               capture_output=True, text=True, check=True).stdout.split()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return next((site for site in sites if 'security' not in site), None)
 
 
 def version(command):
@@ -45,52 +34,22 @@ def version(command):
 
 
 def fetched(root):
-    """The command for a QEMU in a folder of extracted packages: its own loader and libraries, so that
-    neither a chroot nor root is needed."""
-    lib = root / 'usr/lib/x86_64-linux-gnu'
-    return ['env', f'QEMU_MODULE_DIR={lib}/qemu', str(lib / 'ld-linux-x86-64.so.2'),
-            '--library-path', str(lib), str(root / 'usr/bin/qemu-system-x86_64'),
+    """The command for a QEMU in a folder of extracted packages."""
+    return ['env', f'QEMU_MODULE_DIR={root}/usr/lib/x86_64-linux-gnu/qemu',
+            *later_debian.loader(root), str(root / 'usr/bin/qemu-system-x86_64'),
             '-L', str(root / 'usr/share/qemu'), '-L', str(root / 'usr/share/seabios')]
-
-
-def cache():
-    folder = os.environ.get('VMEDIA_CHROOTS')
-    if folder:
-        return Path(folder) / 'qemu'
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(base) / 'vmedia/qemu'
 
 
 def fetch(root):
     """Extracts QEMU and what it needs into `root`: about 20 s and 180 MB. Why not, or None."""
-    if shutil.which('mmdebstrap') is None:
-        return 'there is no mmdebstrap to fetch one with'
-    part = root.with_name(f'{root.name}.{os.getpid()}')
-    part.parent.mkdir(parents=True, exist_ok=True)
-    mirror = debian_mirror()
-    if mirror is None:
-        return 'apt names no Debian mirror to fetch one from'
-    sources = [f'deb {mirror} {release} main' for release in (RELEASE, BACKPORTS)]
-    command = ['mmdebstrap', '--variant=extract', '--include=qemu-system-x86',
-               '--aptopt=APT::Install-Recommends "false"',
-               f'--aptopt=APT::Default-Release "{BACKPORTS}"', RELEASE, str(part), *sources]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS)
-        if done.returncode == 0 and version(fetched(part)) is not None:
-            shutil.rmtree(root, ignore_errors=True)
-            part.rename(root)
-            return None
-        said = done.stderr.strip().splitlines()
-        return f'Debian {BACKPORTS} cannot be fetched: {said[-1] if said else done.returncode}'
-    except subprocess.TimeoutExpired:
-        return f'Debian {BACKPORTS} was not fetched within {FETCH_SECONDS} s'
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    return later_debian.fetch(root, 'qemu-system-x86',
+                              lambda part: version(fetched(part)) is not None,
+                              (later_debian.RELEASE, BACKPORTS))
 
 
 def find(needed=NEEDED):
     """The command of a QEMU that is new enough; skips the test when there is none."""
-    root = cache()
+    root = later_debian.cache('qemu')
     for command in (['qemu-system-x86_64'], fetched(root)):
         if (version(command) or (0,)) >= needed:
             return command

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/videodev2.h>
+
 #include "analysis/check_internal.h"
 
 static struct check_session *
@@ -90,6 +92,18 @@ buf_queued(
 	queue->states[index] = BUFFER_QUEUED;
 }
 
+/* A buffer that comes back after the last frame, to say that it was the last, or after a failure,
+ * has none, and a number that says nothing. */
+static bool
+has_frame(const struct event *event)
+{
+	uint64_t flags = event_get(event, FIELD_flags);
+	bool is_empty = event_has(event, FIELD_bytesused) && event_get(event, FIELD_bytesused) == 0;
+
+	return (flags & V4L2_BUF_FLAG_ERROR) == 0 &&
+	       !((flags & V4L2_BUF_FLAG_LAST) != 0 && is_empty);
+}
+
 static void
 frame_done(
 	struct check *check, struct check_queue *queue, uint32_t index, const struct event *event)
@@ -102,13 +116,26 @@ frame_done(
 	}
 	queue->states[index] = BUFFER_DONE;
 	queue->done_ns[index] = event->time_ns;
+	queue->has_frame[index] = has_frame(event);
+}
+
+static void
+judge_sequence(struct check *check, struct check_queue *queue, const struct event *event)
+{
+	uint32_t sequence = (uint32_t)event_get(event, FIELD_sequence);
+
+	if (queue->has_sequence && sequence <= queue->sequence) {
+		check_violation(
+			check, CHECK_SEQUENCE, event, "%u after %u", sequence, queue->sequence);
+	}
+	queue->has_sequence = true;
+	queue->sequence = sequence;
 }
 
 static void
 dqbuf_publish(
 	struct check *check, struct check_queue *queue, uint32_t index, const struct event *event)
 {
-	uint32_t sequence = (uint32_t)event_get(event, FIELD_sequence);
 	enum check_buffer_state state = queue->states[index];
 
 	check->verdict.nb_dqbufs++;
@@ -117,12 +144,9 @@ dqbuf_publish(
 	} else if (state == BUFFER_QUEUED && check_knows(check, EVENT_BIT(frame_done))) {
 		check_violation(check, CHECK_DQBUF_NOT_DONE, event, "buffer %u", index);
 	}
-	if (queue->has_sequence && sequence <= queue->sequence) {
-		check_violation(
-			check, CHECK_SEQUENCE, event, "%u after %u", sequence, queue->sequence);
+	if (state == BUFFER_DONE && queue->has_frame[index]) {
+		judge_sequence(check, queue, event);
 	}
-	queue->has_sequence = true;
-	queue->sequence = sequence;
 	queue->states[index] = BUFFER_IDLE;
 }
 

@@ -26,6 +26,7 @@ enum check_buffer_state {
 struct check_queue {
 	uint8_t states[CHECK_MAX_BUFFERS];
 	uint64_t done_ns[CHECK_MAX_BUFFERS];
+	bool has_frame[CHECK_MAX_BUFFERS]; /* of those that are done */
 	bool has_sequence;
 	uint32_t sequence;
 };

@@ -21,7 +21,8 @@
 	X(begin_ns) X(end_ns) X(publish_ns) X(buftype) X(index) X(sequence) X(timestamp_ns) \
 	X(held_ns) X(latency_ns) X(nb_queued) X(nb_buffers) X(nb_cancelled) X(backlog) X(cause) \
 	X(nb_periods) X(starved_ns) X(queue) X(sent) X(slept_ns) X(timeout_ns) X(pass_ns) \
-	X(budget_ns) X(width) X(height) X(fourcc) X(fps_num) X(fps_den) X(name)
+	X(budget_ns) X(width) X(height) X(fourcc) X(fps_num) X(fps_den) X(bytesused) X(flags) \
+	X(name)
 /* clang-format on */
 
 #endif

@@ -145,6 +145,22 @@ check_backend(struct config_device *device, char *why, size_t why_bytes)
 	return 0;
 }
 
+/* What of the core's own a backend cannot offer that hands everything on to another device. */
+static int
+check_forwarding(const struct config_device *device, char *why, size_t why_bytes)
+{
+	const char *key = device->shared_pages     ? "shared-pages"
+	                  : device->remove_buffers ? "remove-buffers"
+	                                           : NULL;
+
+	if (!device->backend->forwards || key == NULL) {
+		return 0;
+	}
+	snprintf(why, why_bytes, "device %s: backend=%s does not have %s=yes", device->name,
+		device->backend->name, key);
+	return -EINVAL;
+}
+
 static int
 check_device(const struct config *config, uint32_t index, char *why, size_t why_bytes)
 {
@@ -180,7 +196,10 @@ check_device(const struct config *config, uint32_t index, char *why, size_t why_
 			device->name, device->reactor, config->nb_reactors);
 		return -EINVAL;
 	}
-	return check_backend(device, why, why_bytes);
+	if (check_backend(device, why, why_bytes) != 0) {
+		return -EINVAL;
+	}
+	return check_forwarding(device, why, why_bytes);
 }
 
 int

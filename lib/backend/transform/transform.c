@@ -238,17 +238,15 @@ decoder_cmd(struct vmedia_session *session, struct vmedia_request *request, void
 	return 0;
 }
 
-/* Gives the last buffer back; whoever listens hears of the end after it. */
+/* To be done with this buffer. Its event goes ahead of it: who sees the buffer has the event. */
 static void
 drain_end(struct transform_session *s, struct vmedia_buffer *last)
 {
 	static const struct v4l2_event eos = {.type = V4L2_EVENT_EOS};
-	struct vmedia_session *session = last->session;
 
 	s->drain = DRAIN_DONE;
 	last->flags |= V4L2_BUF_FLAG_LAST;
-	vmedia_buffer_done(last);
-	vmedia_session_event_queue(session, &eos);
+	vmedia_session_event_queue(last->session, &eos);
 }
 
 /* ---- pictures ---- */
@@ -296,12 +294,11 @@ finish(struct transform *t)
 	if (t->status != 0) {
 		target->flags |= V4L2_BUF_FLAG_ERROR;
 	}
-	vmedia_buffer_done(source);
 	if (t->session->drain == DRAIN_UNDER_WAY && --t->session->nb_to_drain == 0) {
 		drain_end(t->session, target);
-	} else {
-		vmedia_buffer_done(target);
 	}
+	vmedia_buffer_done(source);
+	vmedia_buffer_done(target);
 	t->session = NULL;
 }
 
@@ -333,6 +330,7 @@ end_without_picture(struct transform_session *s)
 		last->planes[i].bytesused = 0;
 	}
 	drain_end(s, last);
+	vmedia_buffer_done(last);
 }
 
 static struct transform_session *

@@ -160,6 +160,7 @@ frames_arrive(uint32_t s, uint32_t nb)
 
 /* ---- what the node is ---- */
 
+/* proves: R-7 */
 Test(v4l2, the_guest_sees_the_nodes_name_and_what_can_be_carried_of_its_capabilities)
 {
 	setup(CAMERA | V4L2_CAP_VIDEO_OVERLAY, "auto");
@@ -190,6 +191,7 @@ Test(v4l2, a_descriptor_that_was_inherited_is_opened_anew_by_each_session)
 
 /* ---- buffers ---- */
 
+/* proves: R-68 */
 Test(v4l2, capture_by_import_copies_nothing)
 {
 	uint32_t s;
@@ -204,6 +206,7 @@ Test(v4l2, capture_by_import_copies_nothing)
 	teardown();
 }
 
+/* proves: R-68 */
 Test(v4l2, capture_by_copy_copies_each_byte_once)
 {
 	uint32_t s;
@@ -329,6 +332,7 @@ Test(v4l2, planes_by_copy)
 	planes("copy");
 }
 
+/* proves: R-44 R-72 */
 Test(v4l2, m2m_sessions_have_opens_of_their_own)
 {
 	struct v4l2_buffer done;
@@ -358,6 +362,7 @@ Test(v4l2, m2m_sessions_have_opens_of_their_own)
 	teardown();
 }
 
+/* proves: R-64 */
 Test(v4l2, create_bufs_adds_to_what_is_there)
 {
 	struct v4l2_create_buffers cb = {.count = 2,
@@ -421,70 +426,7 @@ Test(v4l2, the_node_answers_and_only_for_its_own_types)
 	teardown();
 }
 
-/* Two controls, the second one's payload in two pieces of guest memory. */
-struct ctrls_cmd {
-	struct v4l2_ext_controls e;
-	uint8_t ctrls[2 * sizeof(struct v4l2_ext_control)];
-	struct virtio_media_sg_entry sg[2];
-} __attribute__((packed));
-
-static struct ctrls_cmd
-ctrls_cmd(uint8_t *pages, uint32_t size)
-{
-	struct v4l2_ext_control c[2] = {{.id = NODE_CTRL}, {.id = NODE_BLOB, .size = size}};
-	struct ctrls_cmd cmd = {.e = {.count = 2}};
-	uint64_t gpa = fake_guest_gpa(h->guest, pages);
-
-	memcpy(cmd.ctrls, c, sizeof(c));
-	cmd.sg[0] = (struct virtio_media_sg_entry){.start = gpa + 4096, .len = 100};
-	cmd.sg[1] = (struct virtio_media_sg_entry){.start = gpa, .len = size - 100};
-	return cmd;
-}
-
-Test(v4l2, control_payloads_go_to_the_node_and_back)
-{
-	struct v4l2_ext_control c[2];
-	struct ctrls_cmd cmd;
-	uint8_t *pages;
-	uint32_t s;
-
-	setup(CAMERA, "auto");
-	s = h_open(h);
-	pages = fake_guest_alloc(h->guest, 1, 8192);
-	memset(pages, 2, 8192);
-	memset(pages + 4096, 1, 100);
-	cmd = ctrls_cmd(pages, NODE_BLOB_BYTES);
-	cr_assert_eq(
-		h_ioctl(h, s, NR(S_EXT_CTRLS), &cmd, sizeof(cmd), sizeof(cmd.e) + sizeof(c)), 0);
-	memset(pages, 0, 8192);
-	cmd = ctrls_cmd(pages, NODE_BLOB_BYTES);
-	cr_assert_eq(
-		h_ioctl(h, s, NR(G_EXT_CTRLS), &cmd, sizeof(cmd), sizeof(cmd.e) + sizeof(c)), 0);
-	cr_assert_eq(pages[4096 + 99], 1);
-	cr_assert_eq(pages[4096 + 100], 0);
-	cr_assert_eq(pages[0], 2);
-	cr_assert_eq(pages[199], 2);
-	cr_assert_eq(pages[200], 0);
-	/* Too small: the answer says how large it is. */
-	cmd = ctrls_cmd(pages, 200);
-	cr_assert_eq(h_ioctl(h, s, NR(G_EXT_CTRLS), &cmd, sizeof(cmd), sizeof(cmd.e) + sizeof(c)),
-		-ENOSPC);
-	memcpy(c, cmd.ctrls, sizeof(c));
-	cr_assert_eq(c[1].size, NODE_BLOB_BYTES);
-	cr_assert_eq(cmd.e.error_idx, 1);
-	/* Nowhere. */
-	cmd = ctrls_cmd(pages, NODE_BLOB_BYTES);
-	cmd.sg[1].start = 1ull << 50;
-	cr_assert_eq(h_ioctl(h, s, NR(S_EXT_CTRLS), &cmd, sizeof(cmd), sizeof(cmd.e) + sizeof(c)),
-		-EINVAL);
-	cmd = ctrls_cmd(pages, NODE_BLOB_BYTES);
-	cmd.e.which = V4L2_CTRL_WHICH_REQUEST_VAL;
-	cr_assert_eq(h_ioctl(h, s, NR(G_EXT_CTRLS), &cmd, sizeof(cmd), sizeof(cmd.e) + sizeof(c)),
-		-EINVAL);
-	h_close(h, s);
-	teardown();
-}
-
+/* proves: R-59 */
 Test(v4l2, raw_and_sliced_vbi_are_two_types_of_one_queue)
 {
 	const uint32_t types[] = {V4L2_BUF_TYPE_SLICED_VBI_CAPTURE, V4L2_BUF_TYPE_VBI_CAPTURE};
@@ -514,6 +456,7 @@ Test(v4l2, raw_and_sliced_vbi_are_two_types_of_one_queue)
 
 /* ---- events ---- */
 
+/* proves: R-76 */
 Test(v4l2, events_of_a_command_are_there_before_its_answer)
 {
 	struct v4l2_control c = {.id = NODE_CTRL, .value = 42};
@@ -541,6 +484,30 @@ Test(v4l2, events_of_a_command_are_there_before_its_answer)
 	teardown();
 }
 
+/* proves: R-79 */
+Test(v4l2, an_event_that_came_with_a_buffer_goes_ahead_of_it)
+{
+	struct virtio_media_event_event event;
+	struct v4l2_buffer b;
+	uint32_t s;
+
+	setup(CAMERA, "auto");
+	s = capture(2);
+	cr_assert_eq(h_subscribe(h, s, V4L2_EVENT_SOURCE_CHANGE, 0, 0), 0);
+	node_rules.slow_cmd = VIDIOC_DQBUF;
+	node_rules.slow_ms = 500;
+	cr_assert_geq(node_frame(false, 1, 0), 0);
+	eventually(node_is_slow());
+	node_event(V4L2_EVENT_SOURCE_CHANGE, 0);
+	eventually(h_event(h, &event) == (int)sizeof(event)); /* 608 bytes: a buffer */
+	cr_assert_eq(event.event.type, V4L2_EVENT_SOURCE_CHANGE);
+	node_rules.slow_ms = 0;
+	dqbuf(&b, NULL);
+	cr_assert_eq(b.index, 0);
+	h_close(h, s);
+	teardown();
+}
+
 /* ---- readiness ---- */
 
 Test(v4l2, a_node_is_polled_for_data_only_while_it_streams)
@@ -562,6 +529,7 @@ Test(v4l2, a_node_is_polled_for_data_only_while_it_streams)
 
 /* ---- real life ---- */
 
+/* proves: R-68 B21 */
 Test(v4l2, an_unplugged_camera_gives_its_buffers_back_and_a_new_open_resumes)
 {
 	struct v4l2_format f = {.type = CAPTURE};
@@ -603,6 +571,7 @@ Test(v4l2, open_says_what_the_node_says)
 	teardown();
 }
 
+/* proves: R-32 R-33 S-20 */
 Test(v4l2, a_slow_node_is_answered_for_by_the_deadline_and_nobody_else_waits)
 {
 	struct v4l2_format f = {.type = CAPTURE};
@@ -626,6 +595,7 @@ Test(v4l2, a_slow_node_is_answered_for_by_the_deadline_and_nobody_else_waits)
 	teardown();
 }
 
+/* proves: S-20 */
 Test(v4l2, a_stream_whose_start_came_too_late_is_of_no_use_until_it_is_closed)
 {
 	uint32_t s;
@@ -647,6 +617,7 @@ Test(v4l2, a_stream_whose_start_came_too_late_is_of_no_use_until_it_is_closed)
 	teardown();
 }
 
+/* proves: S-11 */
 Test(v4l2, the_memory_of_buffers_is_not_given_to_others_before_the_node_is_closed)
 {
 	uint32_t s;
@@ -663,6 +634,7 @@ Test(v4l2, the_memory_of_buffers_is_not_given_to_others_before_the_node_is_close
 	teardown();
 }
 
+/* proves: R-13 B23 */
 Test(v4l2, a_reset_in_the_middle_of_everything_leaves_nothing_behind)
 {
 	struct v4l2_format f = {.type = CAPTURE};
@@ -681,6 +653,7 @@ Test(v4l2, a_reset_in_the_middle_of_everything_leaves_nothing_behind)
 	}
 }
 
+/* proves: B25 S-14 */
 Test(v4l2, opens_do_not_leak)
 {
 	int fd_before, fd_after;

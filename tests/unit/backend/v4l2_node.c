@@ -461,13 +461,23 @@ sleep_ms(uint32_t ms)
 	nanosleep(&time, NULL);
 }
 
+static atomic_bool is_slow;
+
+bool
+node_is_slow(void)
+{
+	return is_slow;
+}
+
 static int
 node_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	int ret;
 
 	if (node_rules.slow_ms > 0 && (node_rules.slow_cmd == 0 || node_rules.slow_cmd == cmd)) {
+		is_slow = true;
 		sleep_ms(node_rules.slow_ms);
+		is_slow = false;
 	}
 	pthread_mutex_lock(&lock);
 	ret = node_rules.unplugged ? -ENODEV : locked_ioctl(opens[fd], cmd, arg);

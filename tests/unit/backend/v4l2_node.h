@@ -43,6 +43,8 @@ uint32_t node_nb_open(void), node_nb_opened(void);
 const char *node_path(void);
 /* Whether a call on it would wait. */
 bool node_is_blocking(void);
+/* Whether a call of slow_cmd is under way. */
+bool node_is_slow(void);
 /* Buffers that the newest open has queued in one direction. */
 uint32_t node_nb_queued(bool output);
 /* One buffer of the newest open is done: capture, filled with bytes `fill`; output, which was

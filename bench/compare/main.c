@@ -229,14 +229,12 @@ main(int argc, char **argv)
 	static struct compare c;
 	int ret;
 
-	c.o = (struct compare_options){
-		.common.cpus = {-1, -1}, .rounds = 8, .pairs = 8, .samples = 2000, .same = 0.03};
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &c.o);
-	if (c.o.common.cpus.driver < 0 && cpu_pair_default(&c.o.common.cpus) != 0) {
-		fprintf(stderr, "vmedia-compare needs two CPUs\n");
-		return EXIT_SKIPPED;
-	}
+	c.o = (struct compare_options){.common.cpus = CPU_PAIR_DEFAULT,
+		.rounds = 8,
+		.pairs = 8,
+		.samples = 2000,
+		.same = 0.03};
+	option_parse(&argp, argc, argv, &c.o, &c.o.common.cpus);
 	for (unsigned int i = 0; i < COMPARE_NB_METRICS; i++) {
 		c.metrics[i].shape = i / COMPARE_NB_PERCENTILES;
 		c.metrics[i].percentile = i % COMPARE_NB_PERCENTILES;

@@ -278,17 +278,12 @@ main(int argc, char **argv)
 	static const struct argp argp = {rows, parse, NULL,
 		"How long a front-end takes to get a device going, by what happened before.", NULL,
 		NULL, NULL};
-	static struct connect c = {.cpus = {-1, -1},
+	static struct connect c = {.cpus = CPU_PAIR_DEFAULT,
 		.target_options = {.nb_devices = 1, .device = "backend=null,role=capture"},
 		.rounds = 100};
 	int ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &c);
-	if (c.cpus.driver < 0 && cpu_pair_default(&c.cpus) != 0) {
-		fprintf(stderr, "vmedia-connect needs two CPUs\n");
-		return EXIT_SKIPPED;
-	}
+	option_parse(&argp, argc, argv, &c, &c.cpus);
 	c.target_options.cpu = c.cpus.device;
 	environment_read(&c.env, &c.cpus);
 	ret = set_up(&c);

@@ -11,6 +11,12 @@ struct cpu_pair {
 	int device; /* who answers: floor, echo, or the reactor */
 };
 
+/* Nobody chose any: option_parse() does. */
+#define CPU_PAIR_DEFAULT \
+	{                \
+		-1, -1   \
+	}
+
 /* "A,B", two different CPUs this process may run on. -EINVAL, with the reason on stderr. */
 int cpu_pair_parse(const char *text, struct cpu_pair *pair);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/option.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 double
@@ -34,5 +36,16 @@ option_cpus(const char *arg, struct cpu_pair *cpus)
 {
 	if (cpu_pair_parse(arg, cpus) != 0) {
 		exit(EXIT_USAGE);
+	}
+}
+
+void
+option_parse(const struct argp *argp, int argc, char **argv, void *input, struct cpu_pair *cpus)
+{
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(argp, argc, argv, 0, NULL, input);
+	if (cpus->driver < 0 && cpu_pair_default(cpus) != 0) {
+		fprintf(stderr, "%s needs two CPUs\n", program_invocation_short_name);
+		exit(EXIT_SKIPPED);
 	}
 }

@@ -14,4 +14,11 @@ uint64_t option_whole(struct argp_state *state, const char *arg, uint64_t least,
 /* As cpu_pair_parse() wants them. */
 void option_cpus(const char *arg, struct cpu_pair *cpus);
 
+/*
+ * All options of the command line into *input. Where none of them sets cpus from CPU_PAIR_DEFAULT
+ * it becomes the first two; a process that may run on one only ends, EXIT_SKIPPED.
+ */
+void option_parse(
+	const struct argp *argp, int argc, char **argv, void *input, struct cpu_pair *cpus);
+
 #endif

@@ -104,17 +104,12 @@ main(int argc, char **argv)
 		"Round trip of a cache line between two CPUs: the physical limit of a poll-mode "
 		"device.",
 		NULL, NULL, NULL};
-	struct options o = {.cpus = {-1, -1}, .rounds = 1000000};
+	struct options o = {.cpus = CPU_PAIR_DEFAULT, .rounds = 1000000};
 	struct figures f;
 	pthread_t thread;
 	int ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	if (o.cpus.driver < 0 && cpu_pair_default(&o.cpus) != 0) {
-		fprintf(stderr, "vmedia-floor needs two CPUs\n");
-		return EXIT_SKIPPED;
-	}
+	option_parse(&argp, argc, argv, &o, &o.cpus);
 	ret = cpu_pin(o.cpus.driver);
 	if (ret == 0) {
 		ret = -pthread_create(&thread, NULL, answer, &o);

@@ -313,19 +313,14 @@ main(int argc, char **argv)
 	static struct idle idle;
 	int ret;
 
-	idle.o = (struct options){.cpus = {-1, -1},
+	idle.o = (struct options){.cpus = CPU_PAIR_DEFAULT,
 		.target = {.nb_devices = 1,
 			.device = "backend=null,role=capture",
 			.idle = "adaptive"},
 		.wakes = 100,
 		.rest_ms = 1000,
 		.idle_seconds = 10};
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &idle.o);
-	if (idle.o.cpus.driver < 0 && cpu_pair_default(&idle.o.cpus) != 0) {
-		fprintf(stderr, "vmedia-idle needs two CPUs\n");
-		return EXIT_SKIPPED;
-	}
+	option_parse(&argp, argc, argv, &idle.o, &idle.o.cpus);
 	idle.o.target.cpu = idle.o.cpus.device;
 	environment_read(&idle.env, &idle.o.cpus);
 	ret = set_up(&idle);

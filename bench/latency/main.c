@@ -190,17 +190,12 @@ main(int argc, char **argv)
 	static struct latency l;
 	int ret;
 
-	l.o = (struct latency_options){.cpus = {-1, -1},
+	l.o = (struct latency_options){.cpus = CPU_PAIR_DEFAULT,
 		.runs = 5,
 		.slices = 20,
 		.samples = 100000,
 		.target = {.nb_devices = 1, .device = "backend=null,role=capture,stamp-done=yes"}};
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &l.o);
-	if (l.o.cpus.driver < 0 && cpu_pair_default(&l.o.cpus) != 0) {
-		fprintf(stderr, "vmedia-latency needs two CPUs\n");
-		return EXIT_SKIPPED;
-	}
+	option_parse(&argp, argc, argv, &l.o, &l.o.cpus);
 	l.o.target.cpu = l.o.cpus.device;
 	environment_read(&l.env, &l.o.cpus);
 	environment_print(&l.env);

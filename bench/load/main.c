@@ -378,7 +378,7 @@ main(int argc, char **argv)
 	struct driver **drivers[LOAD_NB_SIDES] = {NULL, NULL};
 	int status = 1;
 
-	l.o = (struct load_options){.cpus = {-1, -1},
+	l.o = (struct load_options){.cpus = CPU_PAIR_DEFAULT,
 		.ioctl = "G_CTRL",
 		.depth = 1,
 		.runs = 5,
@@ -387,12 +387,7 @@ main(int argc, char **argv)
 		.warm_up_seconds = 0.1,
 		.seed = 1,
 		.target = {.nb_devices = 1, .device = "backend=null,role=capture,fps=60"}};
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &l.o);
-	if (l.o.cpus.driver < 0 && cpu_pair_default(&l.o.cpus) != 0) {
-		fprintf(stderr, "vmedia-load needs two CPUs\n");
-		return EXIT_SKIPPED;
-	}
+	option_parse(&argp, argc, argv, &l.o, &l.o.cpus);
 	l.o.target.cpu = l.o.cpus.device;
 	environment_read(&l.env, &l.o.cpus);
 	environment_print(&l.env);

@@ -115,7 +115,7 @@ main(int argc, char **argv)
 		"What one more device costs a reactor, at rest and while all of them stream.", NULL,
 		NULL, NULL};
 	static struct group groups[STREAMS_MAX_GROUPS];
-	struct streams_options o = {.cpus = {-1, -1},
+	struct streams_options o = {.cpus = CPU_PAIR_DEFAULT,
 		.counts = {1, 16, 64, 256},
 		.nb_counts = 4,
 		.fps = 60,
@@ -124,12 +124,7 @@ main(int argc, char **argv)
 	struct environment env;
 	int ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	if (o.cpus.driver < 0 && cpu_pair_default(&o.cpus) != 0) {
-		fprintf(stderr, "vmedia-streams needs two CPUs\n");
-		return EXIT_SKIPPED;
-	}
+	option_parse(&argp, argc, argv, &o, &o.cpus);
 	raise_file_limit();
 	environment_read(&env, &o.cpus);
 	ret = cpu_pin(o.cpus.driver);

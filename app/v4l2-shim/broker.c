@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The broker's life: start, loop, end. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "v4l2-shim/broker.h"
 
@@ -110,6 +112,41 @@ is_idle(const struct broker *broker)
 	return LIST_EMPTY(&broker->channels) && LIST_EMPTY(&broker->sessions);
 }
 
+static bool
+is_spinning(const struct broker *broker)
+{
+	return broker->spin_ns != 0 && clock_monotonic_ns() < broker->spin_end_ns;
+}
+
+static void
+spin_anew(struct broker *broker)
+{
+	if (broker->spin_ns != 0) {
+		broker->spin_end_ns = clock_monotonic_ns() + broker->spin_ns;
+	}
+}
+
+/* 0: nobody came in time. */
+static int
+wait_for_source(struct broker *broker, struct epoll_event *event)
+{
+	int nb;
+
+	if (is_spinning(broker)) {
+		nb = epoll_wait(broker->epoll, event, 1, 0);
+		if (nb != 1) {
+			sched_yield();
+			return ~0;
+		}
+	} else if (!driver_arm(broker->drv)) {
+		return ~0;
+	} else {
+		nb = epoll_wait(broker->epoll, event, 1,
+			broker->had_client ? CHECK_DEVICE_MS : FIRST_CLIENT_MS);
+	}
+	return nb;
+}
+
 /* One source at a time: a handler may free any other. */
 static void
 loop(struct broker *broker)
@@ -121,21 +158,21 @@ loop(struct broker *broker)
 		do {
 			nb = driver_poll(broker->drv);
 			sessions_update(broker);
+			if (nb > 0) {
+				spin_anew(broker);
+			}
 		} while (nb > 0);
 		if (nb < 0) {
 			return;
 		}
-		if (!driver_arm(broker->drv)) {
-			continue;
-		}
-		nb = epoll_wait(broker->epoll, &event, 1,
-			broker->had_client ? CHECK_DEVICE_MS : FIRST_CLIENT_MS);
+		nb = wait_for_source(broker, &event);
 		if (nb == 0 && !broker->had_client) {
 			return;
 		}
 		if (nb == 1 && event.data.ptr != NULL) {
 			struct source *source = event.data.ptr;
 
+			spin_anew(broker);
 			source->fn(source, event.events);
 		}
 		sessions_update(broker);
@@ -164,9 +201,9 @@ finish(struct broker *broker)
 }
 
 int
-broker_run(const char *socket_path, const char *address, int ready_fd)
+broker_run(const char *socket_path, const char *address, uint32_t spin_us, int ready_fd)
 {
-	struct broker broker = {.epoll = -1, .listen_fd = -1};
+	struct broker broker = {.epoll = -1, .listen_fd = -1, .spin_ns = (uint64_t)spin_us * 1000};
 	int ret;
 
 	signal(SIGPIPE, SIG_IGN);

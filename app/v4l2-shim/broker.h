@@ -34,6 +34,7 @@ struct broker {
 	uint32_t last_token;
 	uint64_t last_map;
 	bool had_client;
+	uint64_t spin_ns, spin_end_ns; /* looks for news until then, instead of sleeping */
 };
 
 /* A mapping lives until MUNMAP or until the connection that asked for it ends. */
@@ -122,7 +123,7 @@ int broker_watch(struct broker *broker, int fd, uint32_t events, struct source *
 
 /* Serves until nobody is left or the device is gone. ready_fd gets an int: 0, or the negative errno
  * that ended the start; -EADDRINUSE: another broker serves this address. */
-int broker_run(const char *socket_path, const char *address, int ready_fd);
+int broker_run(const char *socket_path, const char *address, uint32_t spin_us, int ready_fd);
 
 /* channel.c */
 void channel_accept(struct broker *broker);

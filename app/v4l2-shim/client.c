@@ -2,6 +2,7 @@
 /* Connections to the brokers: a pool per device, so that threads never wait for one another. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "v4l2-shim/shim.h"
 
@@ -180,14 +182,38 @@ take_fds(struct msghdr *msg, int *fds, unsigned int *nb_fds)
 	}
 }
 
+/* --spin: looks for the answer before it sleeps for it. Others may need the CPU meanwhile. */
+static ssize_t
+spin(struct connection *c, struct msghdr *msg)
+{
+	uint64_t spin_ns = device_spin_ns();
+	uint64_t end_ns = spin_ns != 0 ? clock_monotonic_ns() + spin_ns : 0;
+	size_t room = msg->msg_controllen;
+	ssize_t bytes = -1;
+
+	errno = EAGAIN;
+	while (bytes < 0 && errno == EAGAIN && spin_ns != 0 && clock_monotonic_ns() < end_ns) {
+		msg->msg_controllen = room;
+		bytes = recvmsg(c->fd, msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		if (bytes < 0 && errno == EAGAIN) {
+			sched_yield();
+		}
+	}
+	msg->msg_controllen = bytes < 0 ? room : msg->msg_controllen;
+	return bytes;
+}
+
 /* A signal ends the waiting, not the request: it is asked to end, and then its answer comes. */
 static ssize_t
 receive(struct connection *c, struct msghdr *msg)
 {
 	struct shim_request cancel = {.op = SHIM_CANCEL};
 	size_t room = msg->msg_controllen;
-	ssize_t bytes;
+	ssize_t bytes = spin(c, msg);
 
+	if (bytes >= 0) {
+		return bytes;
+	}
 	while ((bytes = recvmsg(c->fd, msg, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
 		send(c->fd, &cancel, sizeof(cancel), MSG_NOSIGNAL);
 		msg->msg_controllen = room;

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "v4l2-shim/shim.h"
 
 #define MODE 0660
@@ -18,6 +19,7 @@ static struct {
 	const char *kinds[SHIM_MAX_DEVICES]; /* "video" */
 	char tree[PATH_MAX];
 	size_t tree_len;
+	uint64_t spin_ns;
 } known;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -42,6 +44,11 @@ static void
 read_environment(void)
 {
 	const char *env = getenv(SHIM_ENV_DEVICES), *tree = getenv(SHIM_ENV_TREE);
+	const char *spin = getenv(SHIM_ENV_SPIN);
+
+	if (spin != NULL) {
+		known.spin_ns = MIN(strtoul(spin, NULL, 10), SHIM_MAX_SPIN_US) * 1000;
+	}
 
 	while (env != NULL && *env != '\0') {
 		const char *kind = kind_of(env);
@@ -66,6 +73,13 @@ device_exists(unsigned int device)
 {
 	pthread_once(&once, read_environment);
 	return device < SHIM_MAX_DEVICES && known.addresses[device][0] != '\0';
+}
+
+uint64_t
+device_spin_ns(void)
+{
+	pthread_once(&once, read_environment);
+	return known.spin_ns;
 }
 
 const char *

@@ -38,6 +38,7 @@ struct device {
 
 static struct device devices[SHIM_MAX_DEVICES];
 static char **program;
+static uint32_t spin_us;
 
 const char *argp_program_version = "vmedia-v4l2 " VMEDIA_VERSION;
 
@@ -45,8 +46,25 @@ static const struct argp_option options[] = {
 	{"device", 'd', "N=SOCKET", 0,
 		"/dev/videoN, or as its type is called (vbiN, radioN, swradioN, v4l-touchN), is the "
 		"device behind this vhost-user socket; without N= the lowest number that is free"},
+	{"spin", 's', "US", 0,
+		"look for an answer so many microseconds, at most 1000, before sleeping for it"},
 	{0},
 };
+
+static void
+set_spin(struct argp_state *state, const char *arg)
+{
+	char *end;
+	unsigned long us = strtoul(arg, &end, 10);
+
+	if (arg[0] < '0' || arg[0] > '9' || *end != '\0' || us > SHIM_MAX_SPIN_US) {
+		argp_error(state, "--spin: US is 0 to %lu", SHIM_MAX_SPIN_US);
+	}
+	spin_us = (uint32_t)us;
+	if (setenv(SHIM_ENV_SPIN, arg, 1) != 0) {
+		argp_failure(state, EXIT_CANNOT, errno, "--spin");
+	}
+}
 
 static void
 add_device(struct argp_state *state, const char *arg)
@@ -79,6 +97,9 @@ parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'd':
 		add_device(state, arg);
+		return 0;
+	case 's':
+		set_spin(state, arg);
 		return 0;
 	case ARGP_KEY_ARGS:
 		program = state->argv + state->next;
@@ -180,7 +201,7 @@ start_broker(const struct device *device)
 		if (fork() == 0) {
 			detach();
 			close_others(ready[1]);
-			_exit(broker_run(path, device->address, ready[1]) == 0 ? 0 : 1);
+			_exit(broker_run(path, device->address, spin_us, ready[1]) == 0 ? 0 : 1);
 		}
 		_exit(0);
 	}

@@ -21,10 +21,12 @@
 #define SHIM_MAX_DEVICES   64u     /* numbers of nodes of all types */
 #define SHIM_VIDEO_MAJOR   81u
 
-/* In the environment of programs: "video0=ADDRESS,vbi1=ADDRESS" and the folder that stands for
- * /sys. */
+/* In the environment of programs: "video0=ADDRESS,vbi1=ADDRESS", the folder that stands for /sys,
+ * and --spin, if it is given. */
 #define SHIM_ENV_DEVICES "VMEDIA_V4L2_DEVICES"
 #define SHIM_ENV_TREE    "VMEDIA_V4L2_TREE"
+#define SHIM_ENV_SPIN    "VMEDIA_V4L2_SPIN"
+#define SHIM_MAX_SPIN_US 1000ul
 
 /* What nodes of a type, VFL_TYPE_*, are called in /dev, ahead of their number. */
 #define SHIM_NB_KINDS 6u

@@ -106,6 +106,8 @@ int client_raise_fd(int fd);
 #define DEVICE_INODE 0x564d0000u /* of number 0 */
 bool device_exists(unsigned int device);
 const char *device_address(unsigned int device);
+/* --spin; 0: none. */
+uint64_t device_spin_ns(void);
 /* The device that an address "ADDRESS/token" belongs to, -1: none. */
 int device_by_peer(const char *peer, uint32_t *token);
 /* What it is called in /dev, without its number. */

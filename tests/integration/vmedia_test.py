@@ -99,10 +99,10 @@ class Vmediad:
     Leaving the context stops it and claims a clean end, unless an exception is under way. Where
     the scope or VMEDIA_TEST_TRACE=1 says so, `vmedia-trace check` judges a recording of it."""
 
-    def __init__(self, devices, *options, cpus=None, env=None):
+    def __init__(self, devices, *options, cpus=None, env=None, program=VMEDIAD):
         self.folder = Path(tempfile.mkdtemp(prefix='vmedia-test-'))
         self.sockets = {name: self.folder / f'{name}.sock' for name in devices}
-        self.command = [str(VMEDIAD), *options]
+        self.command = [str(program), *options]
         for name, text in devices.items():
             self.command += ['--device', f'socket={self.sockets[name]},{text}']
         self.cpus, self.env, self.process, self.trace = cpus, env, None, None

@@ -12,7 +12,7 @@
 #include "analysis/span.h"
 
 #define CHECK_GRACE_NS     100000000u
-#define CHECK_MAX_DEVICES  1024u
+#define CHECK_MAX_DEVICES  EVENT_MAX_DEVICES
 #define CHECK_MAX_SESSIONS 4096u /* open at a time */
 #define CHECK_MAX_BUFFERS  64u   /* per session and direction */
 #define CHECK_WINDOW       512u  /* commands of a device that may overtake one */

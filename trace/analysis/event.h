@@ -35,6 +35,10 @@ struct event {
 /* code of a command that is no ioctl: this plus its number (provider/events.toml). */
 #define EVENT_CODE_COMMAND 0xff00u
 
+/* Device numbers: so many in a process, and in all that are read together. */
+#define EVENT_TRACE_DEVICES 1024u
+#define EVENT_MAX_DEVICES   (16u * EVENT_TRACE_DEVICES)
+
 #define EVENT_BIT(name) (1ULL << EVENT_##name)
 #define FIELD_BIT(name) (1ULL << FIELD_##name)
 

@@ -21,6 +21,7 @@ struct reader_binding {
 	const bt_event_class *class; /* our reference keeps the pointer unique; NULL: free */
 	uint64_t bit;                /* of the kind; 0: not one of our events */
 	uint64_t present;
+	uint32_t first_device; /* what is added to the numbers of devices */
 	uint8_t kind, nb_fields, text_index;
 	bool has_text;
 	struct bound_field fields[FIELDS_MAX];
@@ -109,6 +110,23 @@ grow(struct reader *reader)
 	return true;
 }
 
+/* A reference to an event class, which bindings have, keeps its trace class, too. */
+static uint32_t
+first_device(struct reader *reader, const bt_event_class *class)
+{
+	const bt_trace_class *trace = bt_stream_class_borrow_trace_class_const(
+		bt_event_class_borrow_stream_class_const(class));
+	uint32_t i = 0;
+
+	while (i < reader->nb_traces && reader->traces[i] != trace) {
+		i++;
+	}
+	if (i == reader->nb_traces && i < READER_MAX_TRACES) {
+		reader->traces[reader->nb_traces++] = trace;
+	}
+	return i * EVENT_TRACE_DEVICES;
+}
+
 static const struct reader_binding *
 bind_new(struct reader *reader, const bt_event_class *class)
 {
@@ -130,6 +148,7 @@ bind_new(struct reader *reader, const bt_event_class *class)
 	if (kind >= 0) {
 		binding->kind = (uint8_t)kind;
 		binding->bit = 1ULL << kind;
+		binding->first_device = first_device(reader, class);
 		reader->known |= binding->bit;
 		bind_fields(binding, reader->fields != 0 ? reader->fields : UINT64_MAX, class);
 	}
@@ -175,6 +194,9 @@ fields_read(const struct reader_binding *binding, const bt_event *from, struct e
 			event->fields[bound->field] =
 				(int64_t)bt_field_integer_unsigned_get_value(field);
 		}
+	}
+	if (unlikely(binding->first_device != 0) && event_has(event, FIELD_device)) {
+		event->fields[FIELD_device] += binding->first_device;
 	}
 }
 

@@ -2,6 +2,9 @@
 /*
  * From Babeltrace's messages to struct event. Names are looked up once per event class; after that
  * an event costs a pointer compare, and its fields are read by index, only the wanted events'.
+ *
+ * Devices are numbered in a process, and a trace is of one process where several were recorded: in
+ * the n-th trace (from 0) they count from n * EVENT_TRACE_DEVICES on.
  */
 #ifndef VMEDIA_ANALYSIS_READER_H
 #define VMEDIA_ANALYSIS_READER_H
@@ -9,6 +12,8 @@
 #include <babeltrace2/babeltrace.h>
 
 #include "analysis/event.h"
+
+#define READER_MAX_TRACES 15u
 
 struct reader_binding;
 
@@ -19,6 +24,8 @@ struct reader {
 	struct reader_binding *bindings; /* hash table over the event class */
 	uint32_t nb_bindings, nb_slots;
 	const struct reader_binding *last;
+	const bt_trace_class *traces[READER_MAX_TRACES]; /* of vmedia, in the order they came */
+	uint32_t nb_traces;
 };
 
 enum reader_result {

@@ -13,7 +13,7 @@
 #include "analysis/event.h"
 
 #define STREAMS_MAX         128u
-#define STREAMS_MAX_DEVICES 1024u /* that have their names remembered */
+#define STREAMS_MAX_DEVICES EVENT_MAX_DEVICES /* that have their names remembered */
 
 enum streams_lane {
 	LANE_FRAMES,                  /* frames done */

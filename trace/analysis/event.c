@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <strings.h>
 
 #include <linux/virtio_media.h>
 
@@ -71,4 +73,21 @@ event_code_name(uint32_t code, char *text)
 	}
 	snprintf(text, 16, "code %#x", code);
 	return text;
+}
+
+bool
+event_is_code(const char *name)
+{
+	char text[16];
+
+	if (strncasecmp(name, "code ", 5) == 0) {
+		return true;
+	}
+	for (uint32_t i = 0; i < 256; i++) {
+		if (strcasecmp(name, event_code_name(i, text)) == 0 ||
+			strcasecmp(name, event_code_name(EVENT_CODE_COMMAND + i, text)) == 0) {
+			return true;
+		}
+	}
+	return false;
 }

@@ -65,6 +65,9 @@ const char *event_field_name(enum event_field field);
  */
 const char *event_code_name(uint32_t code, char *text);
 
+/* Whether a code has this name, in any case; "code 0x1f" has none, and is one. */
+bool event_is_code(const char *name);
+
 /* A key for tables: device and session, or device and number. */
 static inline uint64_t
 event_key(uint32_t device, uint64_t number)

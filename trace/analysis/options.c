@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "analysis/event.h"
 #include "analysis/options.h"
 
 enum option_kind {
@@ -190,6 +191,24 @@ defaults(struct options *options, enum options_user user)
 	}
 }
 
+/* What is good by itself and yet selects nothing. */
+static void
+judge(struct parsing *parsing)
+{
+	const struct options *options = parsing->options;
+
+	if (options->end_ns >= 0 && options->begin_ns > options->end_ns) {
+		snprintf(parsing->why, parsing->why_bytes, "begin-ns is later than end-ns");
+		parsing->is_bad = true;
+	}
+	if (options->ioctl[0] != '\0' && !event_is_code(options->ioctl)) {
+		snprintf(parsing->why, parsing->why_bytes,
+			"ioctl=%.32s: no ioctl or command has this name; QBUF and OPEN are such names",
+			options->ioctl);
+		parsing->is_bad = true;
+	}
+}
+
 int
 options_parse(struct options *options, enum options_user user, const bt_value *params, char *why,
 	size_t why_bytes)
@@ -198,5 +217,8 @@ options_parse(struct options *options, enum options_user user, const bt_value *p
 
 	defaults(options, user);
 	bt_value_map_foreach_entry_const(params, entry, &parsing);
+	if (!parsing.is_bad) {
+		judge(&parsing);
+	}
 	return parsing.is_bad ? -EINVAL : 0;
 }

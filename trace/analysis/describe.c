@@ -39,6 +39,9 @@ describe_ns(uint64_t ns, char *text)
 	unsigned int unit = 0;
 	int digits;
 
+	if (ns == UINT64_MAX) {
+		return "none"; /* no deadline, in poll_sleep */
+	}
 	while (value >= 999.5 && unit + 1 < ARRAY_SIZE(units)) {
 		value /= 1000;
 		unit++;

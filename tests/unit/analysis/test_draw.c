@@ -61,7 +61,7 @@ Test(draw, durations_have_three_digits_and_a_unit)
 		const char *text;
 	} cases[] = {{0, "0 ns"}, {7, "7 ns"}, {999, "999 ns"}, {1000, "1 µs"}, {1234, "1.23 µs"},
 		{12345, "12.3 µs"}, {123456, "123 µs"}, {999600, "1.00 ms"}, {5000000, "5 ms"},
-		{1500000000, "1.50 s"}, {123000000000, "123 s"}};
+		{1500000000, "1.50 s"}, {123000000000, "123 s"}, {UINT64_MAX, "none"}};
 	char got[24];
 
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

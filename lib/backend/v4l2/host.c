@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The thread that talks to the node: jobs in order, readiness by epoll, never by polling. */
+/* The thread that talks to the node: jobs in order; what is ready is told, never asked for. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "backend/v4l2/host.h"
 #include "backend/v4l2/sys.h"
@@ -73,6 +72,15 @@ events_collect(struct host_job *job)
 
 /* ---- readiness ---- */
 
+static void
+unwatch(struct host *host)
+{
+	if (host->watched != 0) {
+		host->dev->ready.ops->del(&host->dev->ready, host->fd, host);
+		host->watched = 0;
+	}
+}
+
 /* Edge-triggered: a queue with a buffer to spare is writable all the time. Without a stream it is
  * only asked for events: to be polled for data would start read() in the driver, and end every
  * REQBUFS with EBUSY. The fd is added anew, as a driver may look at what is waited for only then.
@@ -81,39 +89,35 @@ void
 host_watch(struct host *host)
 {
 	bool streams = host->queues[0].streaming || host->queues[1].streaming;
-	struct epoll_event event = {
-		.events = EPOLLPRI | EPOLLET | (streams ? EPOLLIN | EPOLLOUT : 0u),
-		.data.ptr = host,
-	};
+	uint32_t events = EPOLLPRI | (streams ? EPOLLIN | EPOLLOUT : 0u);
+	struct ready *ready = &host->dev->ready;
+	int err;
 
-	if (event.events == host->watched && !streams) {
+	if (events == host->watched && !streams) {
 		return;
 	}
-	if (host->watched != 0) {
-		epoll_ctl(host->dev->epoll_fd, EPOLL_CTL_DEL, host->fd, NULL);
-	}
-	host->watched = event.events;
-	if (epoll_ctl(host->dev->epoll_fd, EPOLL_CTL_ADD, host->fd, &event) != 0) {
+	unwatch(host);
+	err = ready->ops->add(ready, host->fd, events, host);
+	if (err != 0) {
 		log_err(&log_v4l2, "device %s: the node cannot be waited for: %s",
-			vmedia_device_name(host->dev->device), strerror(errno));
-		host->watched = 0;
+			vmedia_device_name(host->dev->device), strerror(-err));
+		return;
 	}
+	host->watched = events;
 }
 
 static unsigned int
 poll_nodes(struct poller *poller, uint64_t now_tsc)
 {
 	struct v4l2_device *dev = container_of(poller, struct v4l2_device, poller);
-	struct epoll_event ready[NB_READY];
-	int nb = epoll_wait(dev->epoll_fd, ready, NB_READY, 0);
+	void *hosts[NB_READY];
+	unsigned int nb = dev->ready.ops->take(&dev->ready, hosts, NB_READY);
 
-	for (int i = 0; i < nb; i++) {
-		struct host *host = ready[i].data.ptr;
-
-		host_events_take(host);
-		host_frames_take(host);
+	for (unsigned int i = 0; i < nb; i++) {
+		host_events_take(hosts[i]);
+		host_frames_take(hosts[i]);
 	}
-	return nb > 0 ? (unsigned int)nb : 0;
+	return nb;
 }
 
 static const struct poller_ops poller_ops = {.poll = poll_nodes};
@@ -232,9 +236,7 @@ close_run(void *arg)
 {
 	struct host *host = arg;
 
-	if (host->watched != 0) {
-		epoll_ctl(host->dev->epoll_fd, EPOLL_CTL_DEL, host->fd, NULL);
-	}
+	unwatch(host);
 	for (uint32_t q = 0; q < ARRAY_SIZE(host->queues); q++) {
 		host_queue_forget(&host->queues[q]);
 	}
@@ -272,19 +274,37 @@ detach(void *arg)
 	reactor_poller_del(dev->thread, &dev->poller);
 }
 
+/* io_uring where it is built in and allowed, else epoll. */
+static int
+choose_waiting(struct v4l2_device *dev)
+{
+	int err = dev->wait == HOST_WAIT_EPOLL ? -ENOSYS : ready_create(&dev->ready, &ready_uring);
+
+	if (err != 0 && dev->wait == HOST_WAIT_URING) {
+		log_err(&log_v4l2, "device %s: wait=io_uring: %s", vmedia_device_name(dev->device),
+			strerror(-err));
+		return err;
+	}
+	err = err != 0 ? ready_create(&dev->ready, &ready_epoll) : 0;
+	if (err == 0) {
+		log_info(&log_v4l2, "device %s: the node is waited for by %s",
+			vmedia_device_name(dev->device), dev->ready.ops->name);
+	}
+	return err;
+}
+
 int
 host_thread_start(struct v4l2_device *dev)
 {
 	struct reactor_config config = {.name = "v4l2", .cpu = -1, .idle = REACTOR_INTERRUPT};
-	int err;
+	int err = choose_waiting(dev);
 
-	dev->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (dev->epoll_fd < 0) {
-		return -errno;
+	if (err != 0) {
+		return err;
 	}
 	err = reactor_create(&config, &dev->thread);
 	err = err != 0 ? err : reactor_start(dev->thread);
-	err = err != 0 ? err : reactor_watch(dev->thread, dev->epoll_fd, false);
+	err = err != 0 ? err : reactor_watch(dev->thread, dev->ready.fd, false);
 	if (err == 0) {
 		dev->poller.ops = &poller_ops;
 		reactor_call(dev->thread, attach, dev);
@@ -308,7 +328,5 @@ host_thread_stop(struct v4l2_device *dev)
 	if (dev->reactor != NULL) {
 		reactor_call(dev->reactor, nothing, NULL);
 	}
-	if (dev->epoll_fd >= 0) {
-		close(dev->epoll_fd);
-	}
+	ready_destroy(&dev->ready);
 }

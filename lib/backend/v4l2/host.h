@@ -9,6 +9,7 @@
  *   queue.c   the thread: buffers of the host node, imported or copied
  *   frames.c  the way of a buffer: device's reactor → thread → node → thread → device's reactor
  *   node.c    what the node is
+ *   ready*.c  the thread: which opens have something
  *
  * Members belong to the device's reactor (R), to the thread (T), or go with a message (M): whoever
  * has it owns them.
@@ -20,6 +21,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "backend/v4l2/ready.h"
 #include "base/log.h"
 #include "reactor/reactor.h"
 #include "vmedia/forward.h"
@@ -35,15 +37,21 @@ enum host_mode {
 	HOST_COPY    /* in its own, mapped ones: V4L2_MEMORY_MMAP */
 };
 
+enum host_wait {
+	HOST_WAIT_AUTO,
+	HOST_WAIT_URING,
+	HOST_WAIT_EPOLL
+};
+
 struct v4l2_device {
 	const char *node; /* options */
-	uint32_t fd, buffers, blind_after;
+	uint32_t fd, buffers, wait, blind_after;
 	char path[64]; /* of fd */
 	struct vmedia_device *device;
 	struct reactor *reactor; /* the device's */
 	struct reactor *thread;
 	struct poller poller;             /* T */
-	int epoll_fd;                     /* T: the opens */
+	struct ready ready;               /* T: the opens */
 	enum host_mode told[2];           /* T: capture, output: what the log knows */
 	uint32_t device_caps;             /* constant */
 	TAILQ_HEAD(, host) free_hosts;    /* R */

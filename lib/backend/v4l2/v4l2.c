@@ -22,6 +22,7 @@ struct v4l2_session {
 };
 
 static const char *const buffers_names[] = {"auto", "import", "copy", NULL};
+static const char *const wait_names[] = {"auto", "io_uring", "epoll", NULL};
 
 #define OPTION(name) offsetof(struct v4l2_device, name)
 static const struct vmedia_option options[] = {
@@ -31,6 +32,8 @@ static const struct vmedia_option options[] = {
 		OPTION(fd), 3, INT32_MAX, NULL, NULL},
 	{"buffers", "the host's way to guest buffers", VMEDIA_OPTION_CHOICE, OPTION(buffers), 0, 0,
 		buffers_names, "auto"},
+	{"wait", "how frames and events of the host are waited for", VMEDIA_OPTION_CHOICE,
+		OPTION(wait), 0, 0, wait_names, "epoll"},
 	{"blind-after", "for tests: after so many frames pixels are out of reach here",
 		VMEDIA_OPTION_U32, OPTION(blind_after), 0, INT32_MAX, NULL, NULL},
 	{NULL},
@@ -547,7 +550,7 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 
 	TAILQ_INIT(&dev->free_hosts);
 	SLIST_INIT(&dev->free_jobs);
-	dev->epoll_fd = -1;
+	dev->ready.fd = -1;
 	dev->device = device;
 	dev->reactor = device_reactor(device);
 	if (dev->fd != 0) {

@@ -16,6 +16,7 @@
 #define CAMERA   (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING | V4L2_CAP_READWRITE)
 
 static struct h *h;
+static const char *wait = "auto"; /* io_uring, where there is one */
 
 static void
 start_with(const struct device_option *options, uint32_t nb_options, uint32_t deadline_ms)
@@ -31,9 +32,10 @@ start_with(const struct device_option *options, uint32_t nb_options, uint32_t de
 static void
 start_device(const char *buffers, uint32_t deadline_ms)
 {
-	const struct device_option options[] = {{"node", "camera"}, {"buffers", buffers}};
+	const struct device_option options[] = {
+		{"node", "camera"}, {"buffers", buffers}, {"wait", wait}};
 
-	start_with(options, 2, deadline_ms);
+	start_with(options, 3, deadline_ms);
 }
 
 static void
@@ -202,6 +204,18 @@ Test(v4l2, capture_by_import_copies_nothing)
 	cr_assert_eq(h->device->counters.bytes_copied, 0);
 	cr_assert_eq(h->device->counters.nb_imported, 40);
 	cr_assert_eq(stream(s, CAPTURE, false), 0);
+	h_close(h, s);
+	teardown();
+}
+
+Test(v4l2, capture_while_epoll_waits)
+{
+	uint32_t s;
+
+	wait = "epoll";
+	setup(CAMERA, "auto");
+	s = capture(4);
+	frames_arrive(s, 40);
 	h_close(h, s);
 	teardown();
 }
@@ -514,6 +528,7 @@ Test(v4l2, a_node_is_polled_for_data_only_while_it_streams)
 {
 	uint32_t s;
 
+	wait = "epoll"; /* the kernel tells what that waits for */
 	setup(CAMERA, "auto");
 	s = h_open(h);
 	cr_assert_eq(node_polled_for() & (EPOLLIN | EPOLLOUT | EPOLLPRI), EPOLLPRI);

@@ -21,15 +21,26 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* The libc's function, or that of the next preloaded library. */
-#define NEXT(name)                                                                     \
-	__extension__({                                                                \
-		static __typeof__(&name) next_;                                        \
-		if (next_ == NULL) {                                                   \
-			next_ = (__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name); \
-		}                                                                      \
-		next_;                                                                 \
+/*
+ * The libc's function, or that of the next preloaded library. next.c finds all of them when the
+ * library is loaded; before that, in constructors of others, the first use does.
+ */
+#define NEXT(name)                                                                          \
+	__extension__({                                                                     \
+		static __typeof__(&name) next_;                                             \
+		static struct next next_entry_                                              \
+			__attribute__((section("next_functions"), used)) = {#name, &next_}; \
+		if (next_ == NULL) {                                                        \
+			next_find(&next_entry_);                                            \
+		}                                                                           \
+		next_;                                                                      \
 	})
+struct next {
+	const char *name;
+	void *function; /* where its address goes */
+};
+/* Takes the dynamic loader's lock. */
+void next_find(const struct next *next);
 
 /*
  * A mutex `lock` of this file. Another thread may hold it while one forks, and is not there in the

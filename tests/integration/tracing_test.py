@@ -20,7 +20,8 @@ FIELD = re.compile(r'(\w+) = (?:\( (?:"([^"]*)"|<unknown>) : container = (-?\d+)
 
 
 # In the smoke scope these record what their vmediads do, and `check` judges it.
-TRACED_IN_SMOKE = ('test-agreement', 'test-memory-lost', 'test-slow-driver', 'test-v4l2-ioctls')
+TRACED_IN_SMOKE = ('test-agreement', 'test-memory-lost', 'test-slow-driver', 'test-v4l2-backend',
+                   'test-v4l2-ioctls')
 # These measure what tracing would change, or record by themselves.
 NEVER_TRACED = ('test-fairness', 'test-idle', 'test-no-growth', 'test-no-system-calls',
                 'test-noisy-frontend', 'test-trace-clock', 'test-trace-join', 'test-trace-kept',

@@ -9,7 +9,8 @@
 
 #include "v4l2-shim/shim.h"
 
-extern struct next __start_next_functions[], __stop_next_functions[];
+extern __attribute__((visibility("hidden"))) struct next __start_next_functions[],
+	__stop_next_functions[];
 
 void
 next_find(const struct next *next)

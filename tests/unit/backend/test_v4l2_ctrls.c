@@ -3,9 +3,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "harness.h"
+#include "v4l2_bench.h"
 #include "v4l2_node.h"
 #include "vmedia/forward.h"
 
@@ -16,35 +15,18 @@ static struct h *h;
 static uint32_t
 start(void)
 {
-	static const struct device_option options[] = {{"node", "camera"}};
-
 	node_setup(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING);
-	h = h_create(&(struct h_config){.backend = backend_find("v4l2"),
-		.options = options,
-		.nb_options = 1,
-		.arena_bytes = 1u << 20});
+	h = v4l2_bench_create();
 	return h_open(h);
 }
 
-static void
-stop(uint32_t session)
-{
-	h_close(h, session);
-	for (unsigned int n = 0; node_nb_open() > 0 && n < 20000; n++) {
-		h_pass(h, 1);
-		usleep(100);
-	}
-	cr_assert_eq(node_nb_open(), 0);
-	h_destroy(h);
-}
-
-/* Two controls, the second one's payload in two pieces of guest memory. */
 struct ctrls_cmd {
 	struct v4l2_ext_controls e;
 	uint8_t ctrls[2 * sizeof(struct v4l2_ext_control)];
 	struct virtio_media_sg_entry sg[2];
 } __attribute__((packed));
 
+/* Two controls, the second one's payload in two pieces of guest memory. */
 static struct ctrls_cmd
 ctrls_cmd(uint8_t *pages, uint32_t size)
 {
@@ -98,22 +80,16 @@ Test(v4l2_ctrls, control_payloads_go_to_the_node_and_back)
 	cmd.e.which = V4L2_CTRL_WHICH_REQUEST_VAL;
 	cr_assert_eq(h_ioctl(h, s, NR(G_EXT_CTRLS), &cmd, sizeof(cmd), sizeof(cmd.e) + sizeof(c)),
 		-EINVAL);
-	stop(s);
+	v4l2_bench_destroy(h, s);
 }
 
 /* Two payloads, of which the first one's end is no boundary of anything. */
-struct blobs_cmd {
-	struct v4l2_ext_controls e;
-	uint8_t ctrls[2 * sizeof(struct v4l2_ext_control)];
-	struct virtio_media_sg_entry sg[2];
-} __attribute__((packed));
-
 static int
 blobs(uint32_t s, uint32_t ioctl, uint8_t *first, uint8_t *second)
 {
 	const struct v4l2_ext_control c[2] = {{.id = NODE_BLOB, .size = NODE_BLOB_BYTES + 1},
 		{.id = NODE_BLOB, .size = NODE_BLOB_BYTES}};
-	struct blobs_cmd cmd = {.e = {.count = 2}};
+	struct ctrls_cmd cmd = {.e = {.count = 2}};
 
 	memcpy(cmd.ctrls, c, sizeof(c));
 	cmd.sg[0].start = fake_guest_gpa(h->guest, first);
@@ -147,7 +123,7 @@ Test(v4l2_ctrls, each_payload_of_a_command_is_its_own)
 	}
 	cr_assert_eq(first[NODE_BLOB_BYTES], 8);
 	cr_assert_eq(second[NODE_BLOB_BYTES], 9);
-	stop(s);
+	v4l2_bench_destroy(h, s);
 }
 
 #define NB_PAGES (VMEDIA_CTRL_BYTES / 4096 + 1)
@@ -180,7 +156,7 @@ Test(v4l2_ctrls, payloads_have_room_up_to_a_limit_and_are_refused_beyond_it)
 	cr_assert_eq(blob_of(s, page, VMEDIA_CTRL_BYTES), 0);
 	cr_assert_eq(blob_of(s, page, VMEDIA_CTRL_BYTES + 1), -ENOMEM);
 	cr_assert_eq(blob_of(s, page, VMEDIA_CTRL_BYTES), 0); /* nothing was left behind */
-	stop(s);
+	v4l2_bench_destroy(h, s);
 }
 
 Test(v4l2_ctrls, commands_that_fail_leave_room_for_others)
@@ -197,5 +173,5 @@ Test(v4l2_ctrls, commands_that_fail_leave_room_for_others)
 			-EINVAL);
 	}
 	cr_assert_eq(blob_of(s, pages, NODE_BLOB_BYTES), 0);
-	stop(s);
+	v4l2_bench_destroy(h, s);
 }

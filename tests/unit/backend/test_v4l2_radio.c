@@ -2,9 +2,8 @@
 /* A host's radio through the whole device. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <unistd.h>
 
-#include "harness.h"
+#include "v4l2_bench.h"
 #include "v4l2_node.h"
 
 #define NR(name) _IOC_NR(VIDIOC_##name)
@@ -15,28 +14,11 @@ static struct h *h;
 static uint32_t
 start(uint32_t caps, uint32_t tuner_caps)
 {
-	static const struct device_option options[] = {{"node", "radio"}};
-
 	node_setup(caps);
 	node_rules.tuner_caps = tuner_caps;
-	h = h_create(&(struct h_config){.backend = backend_find("v4l2"),
-		.options = options,
-		.nb_options = 1,
-		.arena_bytes = 1u << 20});
+	h = v4l2_bench_create();
 	cr_assert_eq(h->device->node.device_type, VFL_TYPE_RADIO);
 	return h_open(h);
-}
-
-static void
-stop(uint32_t session)
-{
-	h_close(h, session);
-	for (unsigned int n = 0; node_nb_open() > 0 && n < 20000; n++) {
-		h_pass(h, 1);
-		usleep(100);
-	}
-	cr_assert_eq(node_nb_open(), 0);
-	h_destroy(h);
 }
 
 static void
@@ -48,7 +30,7 @@ check_rds(uint32_t tuner_caps, uint32_t wanted_caps, uint32_t wanted_tuner_caps)
 	cr_assert_eq(h->device->node.device_caps, RADIO | wanted_caps);
 	cr_assert_eq(h_ioctl(h, s, NR(G_TUNER), &tuner, sizeof(tuner), sizeof(tuner)), 0);
 	cr_assert_eq(tuner.capability, wanted_tuner_caps);
-	stop(s);
+	v4l2_bench_destroy(h, s);
 }
 
 Test(v4l2_radio, rds_by_read_does_not_exist_and_rds_by_controls_does)
@@ -67,5 +49,5 @@ Test(v4l2_radio, a_seek_waits_for_the_tuner_and_nothing_else_does)
 
 	cr_assert_eq(h_ioctl(h, s, NR(S_HW_FREQ_SEEK), &seek, sizeof(seek), 0), 0);
 	cr_assert_not(node_is_blocking());
-	stop(s);
+	v4l2_bench_destroy(h, s);
 }

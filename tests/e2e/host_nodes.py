@@ -49,12 +49,8 @@ def later_tool(root=None):
 
 def version(tool):
     """'1.22.1', or None when it does not run."""
-    try:
-        said = subprocess.run([*tool, '--version'], capture_output=True, text=True, timeout=60,
-                              check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return said.split()[1].rstrip(',')
+    found = later_debian.version(tool, r'^\S+ ([^,\s]+)')
+    return found[1] if found else None
 
 
 def fetch_later_tool():

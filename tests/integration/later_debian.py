@@ -2,6 +2,7 @@
 """Programs of a later Debian than this machine's: their packages extracted into a folder, and run with
 their own loader and libraries, so that neither a chroot nor root is needed."""
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,6 +24,16 @@ def loader(root):
     """The words in front of a program's path in the folder."""
     lib = root / 'usr/lib/x86_64-linux-gnu'
     return [str(lib / 'ld-linux-x86-64.so.2'), '--library-path', str(lib)]
+
+
+def version(command, pattern):
+    """What `pattern` finds in what the program says to --version, or None when it does not run."""
+    try:
+        text = subprocess.run([*command, '--version'], capture_output=True, text=True, timeout=60,
+                              check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return re.search(pattern, text)
 
 
 def mirror():

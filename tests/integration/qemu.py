@@ -24,12 +24,7 @@ MEMORY_MIB = 1152  # the driver's part begins at 1 GiB
 
 def version(command):
     """(11, 1), or None when it does not run."""
-    try:
-        text = subprocess.run([*command, '--version'], capture_output=True, text=True, timeout=30,
-                              check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r'version (\d+)\.(\d+)', text)
+    found = later_debian.version(command, r'version (\d+)\.(\d+)')
     return tuple(map(int, found.groups())) if found else None
 
 

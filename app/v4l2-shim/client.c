@@ -186,13 +186,16 @@ take_fds(struct msghdr *msg, int *fds, unsigned int *nb_fds)
 static ssize_t
 spin(struct connection *c, struct msghdr *msg)
 {
-	uint64_t spin_ns = device_spin_ns();
-	uint64_t end_ns = spin_ns != 0 ? clock_monotonic_ns() + spin_ns : 0;
+	uint64_t spin_ns = device_spin_ns(), end_ns;
 	size_t room = msg->msg_controllen;
 	ssize_t bytes = -1;
 
+	if (spin_ns == 0) {
+		return bytes;
+	}
+	end_ns = clock_monotonic_ns() + spin_ns;
 	errno = EAGAIN;
-	while (bytes < 0 && errno == EAGAIN && spin_ns != 0 && clock_monotonic_ns() < end_ns) {
+	while (bytes < 0 && errno == EAGAIN && clock_monotonic_ns() < end_ns) {
 		msg->msg_controllen = room;
 		bytes = recvmsg(c->fd, msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 		if (bytes < 0 && errno == EAGAIN) {

@@ -81,6 +81,23 @@ disarm(struct driver *drv)
 	drv->next_check_tsc = clock_tsc(); /* who slept was not absent */
 }
 
+/* For so many ms or until something comes. Who slept longer than meant was absent, too. */
+static void
+sleep_for(struct driver *drv, int ms)
+{
+	struct pollfd fds[DRIVER_NB_QUEUES] = {
+		{.fd = drv->rings[0].call_fd, .events = POLLIN},
+		{.fd = drv->rings[1].call_fd, .events = POLLIN},
+	};
+	uint64_t meant_tsc = clock_tsc() + clock_ns_to_tsc((uint64_t)ms * NSEC_PER_MSEC);
+
+	drv->stats.sleeps++;
+	/* Interrupted or not: the caller looks at the rings. */
+	poll(fds, DRIVER_NB_QUEUES, ms);
+	disarm(drv);
+	drv->next_check_tsc = MIN(drv->next_check_tsc, meant_tsc);
+}
+
 static int
 sleep_ms(const struct driver *drv, uint64_t deadline_tsc)
 {
@@ -97,23 +114,15 @@ sleep_ms(const struct driver *drv, uint64_t deadline_tsc)
 void
 driver_idle(struct driver *drv, uint64_t deadline_tsc)
 {
-	struct pollfd fds[DRIVER_NB_QUEUES] = {
-		{.fd = drv->rings[0].call_fd, .events = POLLIN},
-		{.fd = drv->rings[1].call_fd, .events = POLLIN},
-	};
-
 	if (drv->config.wait == DRIVER_POLL) {
 		for (unsigned int i = 0; i < IDLE_SPINS; i++) {
 			cpu_relax();
 		}
-		return;
+	} else if (driver_arm(drv)) {
+		sleep_for(drv, sleep_ms(drv, deadline_tsc));
+	} else {
+		disarm(drv);
 	}
-	if (driver_arm(drv)) {
-		drv->stats.sleeps++;
-		/* Interrupted or not: the caller looks at the rings. */
-		poll(fds, DRIVER_NB_QUEUES, sleep_ms(drv, deadline_tsc));
-	}
-	disarm(drv);
 }
 
 int

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "driver/internal.h"
@@ -538,6 +541,62 @@ Test(driver_commands, a_command_that_falls_due_while_nobody_looked_has_its_time_
 		cr_assert_eq(driver_poll(b.drv), 0);
 		cr_assert_eq(stats_of(&b).timeouts, (unsigned int)i, "but only once");
 	}
+	fake_end(b.drv);
+}
+
+/* Its state, a letter of proc(5). */
+static char
+state_of(pid_t pid)
+{
+	char path[32], line[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (f != NULL) {
+		(void)!fread(line, 1, sizeof(line) - 1, f);
+		fclose(f);
+	}
+	return line[0] != '\0' ? strrchr(line, ')')[2] : '?';
+}
+
+/* A process that stops this one for 300 ms as soon as it sleeps, as a machine may stand still. */
+static pid_t
+stop_when_asleep(void)
+{
+	const struct timespec moment = {0, NSEC_PER_MSEC}, pause = {0, 300 * NSEC_PER_MSEC};
+	pid_t parent = getpid(), child = fork();
+
+	if (child == 0) {
+		while (state_of(parent) != 'S') {
+			nanosleep(&moment, NULL);
+		}
+		kill(parent, SIGSTOP);
+		nanosleep(&pause, NULL);
+		kill(parent, SIGCONT);
+		_exit(0);
+	}
+	return child;
+}
+
+Test(driver_commands, who_sleeps_much_longer_than_meant_was_absent)
+{
+	struct driver_config config;
+	struct v4l2_control ctrl = {.id = 1};
+	struct bench b;
+	pid_t child;
+
+	driver_config_init(&config);
+	config.timeout_ms = 100;
+	bench_init_with(&b, &config);
+	b.drv->config.wait = DRIVER_SLEEP;
+	cr_assert_eq(driver_ioctl_submit(b.session, VIDIOC_G_CTRL, &ctrl, count_done, &b), 0);
+	child = stop_when_asleep();
+	driver_idle(b.drv, clock_tsc() + clock_ns_to_tsc(120 * NSEC_PER_MSEC));
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+	cr_assert_eq(driver_poll(b.drv), 0);
+	cr_assert_eq(stats_of(&b).excused, 1);
+	cr_assert_eq(stats_of(&b).timeouts, 0);
 	fake_end(b.drv);
 }
 

@@ -6,15 +6,16 @@
 #define CALIBRATION_NS (20 * NSEC_PER_MSEC)
 #define SCALE_SHIFT    32
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static uint64_t tsc_hz;
-static uint64_t ns_per_tsc_scaled; /* ns per tick << SCALE_SHIFT */
-static uint64_t tsc_per_ns_scaled;
-
 struct clock_pair {
 	uint64_t tsc;
 	uint64_t ns;
 };
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct clock_pair calibration_start;
+static uint64_t tsc_hz;
+static uint64_t ns_per_tsc_scaled; /* ns per tick << SCALE_SHIFT */
+static uint64_t tsc_per_ns_scaled;
 
 /* The tightest of several readings: a preempted one would be off by a time slice. */
 static struct clock_pair
@@ -43,6 +44,7 @@ calibrate(void)
 	struct clock_pair start = read_both();
 	struct clock_pair end;
 
+	calibration_start = start;
 	do {
 		const struct timespec nap = {0, CALIBRATION_NS};
 
@@ -81,6 +83,17 @@ clock_tsc_hz(void)
 {
 	pthread_once(&once, calibrate);
 	return tsc_hz;
+}
+
+uint64_t
+clock_tsc_hz_so_far(void)
+{
+	struct clock_pair now;
+
+	pthread_once(&once, calibrate);
+	now = read_both();
+	return (uint64_t)((unsigned __int128)(now.tsc - calibration_start.tsc) * NSEC_PER_SEC /
+			  (now.ns - calibration_start.ns));
 }
 
 uint64_t

@@ -50,6 +50,12 @@ uint64_t clock_monotonic_at(uint64_t tsc);
 /* TSC ticks per second, measured once against CLOCK_MONOTONIC (the first call takes 20 ms). */
 uint64_t clock_tsc_hz(void);
 
+/*
+ * The same measured from that first call until now: the longer ago, the finer (0.1 ppm after 1 s).
+ * For what tells others how to convert; takes 1 us and divides.
+ */
+uint64_t clock_tsc_hz_so_far(void);
+
 /* Durations, not points in time. Exact to 1 ppm; no division on the way. Any length. */
 uint64_t clock_tsc_to_ns(uint64_t tsc);
 uint64_t clock_ns_to_tsc(uint64_t ns);

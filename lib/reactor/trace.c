@@ -59,5 +59,5 @@ reactor_statedump(struct reactor *reactor)
 {
 	trace_hook(statedump_begin, .reactor = reactor->index, .name = reactor->name,
 		.cpu = reactor->cpu, .idle = (uint8_t)reactor->idle, .tsc = clock_tsc(),
-		.tsc_hz = clock_tsc_hz());
+		.tsc_hz = clock_tsc_hz_so_far());
 }

@@ -22,8 +22,9 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"ioctls", do_ioctls, 1, "ioctls N            N times G_CTRL"},
-	{"timed", do_timed, 2,
-		"timed N FILE        the same; FILE gets number and TSC at both ends of each"},
+	{"timed", do_timed, 3,
+		"timed N FILE MS     the same, MS of sleep in the middle; FILE gets number and TSC at "
+		"both ends of each"},
 	{"connects", do_connects, 1,
 		"connects N          N times connect, OPEN, CLOSE, disconnect"},
 	{"opens", do_opens, 1, "opens N             N times OPEN, CLOSE on one connection"},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/util.h"
@@ -47,11 +48,15 @@ do_ioctls(struct exercise *ex)
 	return rc;
 }
 
-/* Commands are numbered as the device does: from 0, in the order of the ring. */
+/*
+ * Commands are numbered as the device does: from 0, in the order of the ring. In the middle of them
+ * it sleeps for so many ms, so that they lie at either end of a recording.
+ */
 int
 do_timed(struct exercise *ex)
 {
 	uint64_t nb = exercise_number(ex, 0);
+	uint64_t pause_ms = exercise_number(ex, 2);
 	struct driver_timing *timings = calloc(nb, sizeof(*timings));
 	FILE *out = fopen(ex->args[1], "w");
 	struct driver_stats stats;
@@ -62,6 +67,9 @@ do_timed(struct exercise *ex)
 		driver_get_stats(ex->drv, &stats);
 		exercise_handshake(ex, "ready");
 		while (rc == 0 && i < nb) {
+			if (i == nb / 2) {
+				usleep((useconds_t)(pause_ms * 1000));
+			}
 			rc = exercise_get_ctrl(ex, &timings[i++]);
 		}
 		exercise_handshake(ex, "measured");

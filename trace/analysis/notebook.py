@@ -9,7 +9,10 @@ Python sees one event per command.
 import sys
 from collections import Counter, defaultdict
 
-import bt2
+try:
+    import bt2
+except ImportError:
+    sys.exit('notebook.py: no module bt2; install the package python3-bt2')
 
 TRACE = sys.argv[1] if len(sys.argv) > 1 else 'slow-camera'
 

@@ -129,6 +129,12 @@ vmedia_device_index(const struct vmedia_device *device)
 	return device->index;
 }
 
+uint32_t
+vmedia_device_port(const struct vmedia_device *device)
+{
+	return device->port;
+}
+
 static uint64_t *
 missed_counter(struct vmedia_device *device, enum vmedia_missed cause)
 {

@@ -266,6 +266,7 @@ struct vmedia_device {
 	uint32_t next_session_id;        /* from 1; never reissued before it wraps */
 	struct vmedia_session *owner[2]; /* non-m2m: who may have buffers, per direction */
 	struct context context;
+	uint32_t port; /* input or output that is chosen */
 	struct vmedia_node node;
 	struct ctrl_state *ctrls; /* node.nb_ctrls; on m2m nodes sessions have their own */
 	uint8_t *ctrl_payload;    /* room for the largest; of the command at hand */
@@ -448,6 +449,12 @@ vmedia_ioctl_fn core_queryctrl, core_query_ext_ctrl, core_querymenu, core_g_ctrl
 vmedia_ioctl_fn core_subscribe_event, core_unsubscribe_event;
 /* Takes a slot for what is allowed already. -ENOMEM: too many. */
 int subscription_add(struct vmedia_session *session, const struct v4l2_event_subscription *sub);
+/* Somebody has buffers of the current format, or is about to have them. */
+bool format_is_busy(struct vmedia_session *session, uint32_t type);
+/* What the format of a camera or a display is on this port. */
+int port_resize(const struct vmedia_device *device, uint32_t port, struct vmedia_format *format);
+/* Ids of V4L2_EVENT_SOURCE_CHANGE that there are. */
+uint32_t device_nb_inputs(const struct vmedia_device *device);
 vmedia_ioctl_fn core_enuminput, core_g_input, core_s_input, core_enumoutput, core_g_output,
 	core_s_output;
 struct context *session_context(struct vmedia_session *session);

@@ -31,6 +31,9 @@ check(const struct vmedia_session *session, const struct v4l2_event_subscription
 	if (sub->type == V4L2_EVENT_CTRL) {
 		return find_ctrl(session, sub->id) != NULL ? 0 : -EINVAL;
 	}
+	if (sub->type == V4L2_EVENT_SOURCE_CHANGE && device_nb_inputs(session->device) > 1) {
+		return sub->id < device_nb_inputs(session->device) ? 0 : -EINVAL;
+	}
 	return is_declared(&session->device->node, sub->type) && sub->id == 0 ? 0 : -EINVAL;
 }
 

@@ -18,6 +18,7 @@ void
 context_init(const struct vmedia_device *device, struct context *context)
 {
 	format_default(&device->node, &context->capture);
+	port_resize(device, 0, &context->capture);
 	context->output = context->capture;
 }
 
@@ -40,9 +41,8 @@ vmedia_format(struct vmedia_session *session, uint32_t type)
 	return format_of(session, type);
 }
 
-/* Somebody has buffers of the current format, or is about to have them. */
-static bool
-is_busy(struct vmedia_session *session, uint32_t type)
+bool
+format_is_busy(struct vmedia_session *session, uint32_t type)
 {
 	const struct bufq *q = session_queue(session, type);
 
@@ -120,7 +120,7 @@ core_s_fmt(struct vmedia_session *session, struct vmedia_request *request, void 
 	if (ret != 0) {
 		return ret;
 	}
-	if (format_differs(current, &next) && is_busy(session, f->type)) {
+	if (format_differs(current, &next) && format_is_busy(session, f->type)) {
 		return -EBUSY;
 	}
 	*current = next;

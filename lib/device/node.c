@@ -68,6 +68,9 @@ what_is_wrong(const struct vmedia_node *node)
 	if ((caps & (SINGLE_PLANAR | MULTI_PLANAR)) && !(caps & V4L2_CAP_STREAMING)) {
 		return "buffers need V4L2_CAP_STREAMING";
 	}
+	if (node->nb_ports > 0 && (caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE))) {
+		return "an m2m node has neither inputs nor outputs to choose from";
+	}
 	if ((caps & SINGLE_PLANAR) && (caps & MULTI_PLANAR)) {
 		return "it is single- and multi-planar at once";
 	}

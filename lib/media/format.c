@@ -170,6 +170,25 @@ format_default(const struct vmedia_node *node, struct vmedia_format *f)
 	return format_layout(f);
 }
 
+int
+format_resize(
+	const struct vmedia_node *node, uint32_t width, uint32_t height, struct vmedia_format *f)
+{
+	const struct vmedia_format_desc *desc = format_desc(node, f->fourcc);
+	struct vmedia_format next = *f;
+	int ret;
+
+	if (desc == NULL) {
+		return -EINVAL;
+	}
+	fit_size(desc, width, height, &next);
+	ret = format_layout(&next);
+	if (ret == 0) {
+		*f = next;
+	}
+	return ret;
+}
+
 struct wish {
 	uint32_t fourcc, width, height;
 	uint32_t colorspace, ycbcr_enc, quantization, xfer_func;

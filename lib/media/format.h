@@ -51,6 +51,11 @@ const struct vmedia_format_desc *format_desc(const struct vmedia_node *node, uin
 /* The format before the first S_FMT. -EINVAL: the node describes none that is possible. */
 int format_default(const struct vmedia_node *node, struct vmedia_format *f);
 
+/* The size nearest to this one that the node offers in the fourcc of *f; the whole picture counts.
+ * Else, -EINVAL or -EOVERFLOW, *f is unchanged. */
+int format_resize(
+	const struct vmedia_node *node, uint32_t width, uint32_t height, struct vmedia_format *f);
+
 /*
  * S_FMT and TRY_FMT: the nearest format the node offers to what `wish` asks for, into *f, which
  * holds the current one (its interval stays). An unknown fourcc becomes the node's default, sizes

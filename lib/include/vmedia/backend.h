@@ -74,8 +74,7 @@ struct vmedia_buffer {
 
 TAILQ_HEAD(vmedia_buffer_list, vmedia_buffer);
 
-/* ---- What a backend says about itself ---------------------------------------------------------
- */
+/* ---- What a backend says about itself ------------------------------------------------------- */
 
 /* One `key=value` of --device and of the config file; this table parses, checks and is --help. */
 enum vmedia_option_type {
@@ -122,18 +121,26 @@ struct vmedia_ctrl_desc {
 	uint32_t master;
 };
 
+/* One of several inputs of a camera, or outputs of a display. */
+struct vmedia_port_desc {
+	const char *name;
+	uint32_t type;          /* V4L2_INPUT_TYPE_*, V4L2_OUTPUT_TYPE_* */
+	uint32_t width, height; /* pixels: the format after it was chosen; 0: the default */
+};
+
 /* What the node is; filled by create, constant afterwards. The device refuses to start with one
  * that no guest could register, and says why. */
 struct vmedia_node {
-	uint32_t device_caps; /* V4L2_CAP_*: VIDEO_CAPTURE, VIDEO_OUTPUT or VIDEO_M2M, and STREAMING
-	                       */
+	uint32_t device_caps; /* V4L2_CAP_*: VIDEO_CAPTURE, _OUTPUT or _M2M, and STREAMING */
 	uint32_t device_type; /* VFL_TYPE_*: 0 video */
 	char card[32];        /* name shown by QUERYCAP; UTF-8, NUL within 32 */
 	const struct vmedia_format_desc *formats; /* for both directions */
 	uint32_t nb_formats;
 	const struct vmedia_ctrl_desc *ctrls;
 	uint32_t nb_ctrls;
-	uint64_t arena_bytes; /* for buffers, when formats is empty */
+	const struct vmedia_port_desc *ports; /* the first is chosen at first */
+	uint32_t nb_ports;                    /* 0: one, as usual */
+	uint64_t arena_bytes;                 /* for buffers, when formats is empty */
 	uint32_t events; /* besides controls': 1 << V4L2_EVENT_EOS, _SOURCE_CHANGE, _FRAME_SYNC */
 	/* crop and compose in steps of so many pixels, see vmedia_format; 0: there is neither */
 	uint32_t selection_step;
@@ -186,9 +193,8 @@ struct vmedia_backend_ops {
 	int (*open_later)(struct vmedia_session *session, struct vmedia_request *request);
 	void (*close)(struct vmedia_session *session);
 
-	/* By V4L2 number (_IOC_NR). Absent: ioctl_default, else the core's answer, else ENOTTY. The
-	 * core answers formats, parm, inputs/outputs, buffers, controls and events from the node.
-	 */
+	/* By V4L2 number (_IOC_NR). Absent: ioctl_default, else the core's answer, else ENOTTY: the
+	 * core answers formats, parm, inputs/outputs, buffers, controls, events from the node. */
 	vmedia_ioctl_fn *ioctl[VMEDIA_NB_IOCTLS];
 	vmedia_ioctl_fn *ioctl_default; /* for backends that forward everything */
 
@@ -218,8 +224,7 @@ struct vmedia_backend_ops {
 	bool (*work)(struct vmedia_device *device, uint64_t until_tsc);
 };
 
-/* ---- What a backend may call; all on the device's reactor unless said -------------------------
- */
+/* ---- What a backend may call; all on the device's reactor unless said ----------------------- */
 
 /* Registers a backend. Use VMEDIA_BACKEND_REGISTER at file scope. */
 void vmedia_backend_register(const struct vmedia_backend_ops *ops);
@@ -236,6 +241,8 @@ struct vmedia_device *vmedia_session_device(struct vmedia_session *session);
 const char *vmedia_device_name(const struct vmedia_device *device);
 /* A small number that tells the devices of one process apart, from 0. */
 uint32_t vmedia_device_index(const struct vmedia_device *device);
+/* Which of the node's ports is chosen. It changes only while there are no buffers. */
+uint32_t vmedia_device_port(const struct vmedia_device *device);
 /* The format in force for a buffer type. */
 const struct vmedia_format *vmedia_format(struct vmedia_session *session, uint32_t type);
 

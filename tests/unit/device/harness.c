@@ -52,7 +52,15 @@ static const struct vmedia_ctrl_desc ctrls[] = {
 		.master = H_CTRL_AUTO},
 };
 
+static const struct vmedia_port_desc ports[H_NB_PORTS] = {
+	{"Front", V4L2_INPUT_TYPE_CAMERA, 0, 0},
+	{"Back", V4L2_INPUT_TYPE_TUNER, H_WIDTH / 2, H_HEIGHT / 2},
+	{"Side", V4L2_INPUT_TYPE_CAMERA, H_WIDTH / 3, H_HEIGHT / 3},
+	{"Again", V4L2_INPUT_TYPE_CAMERA, H_WIDTH, H_HEIGHT},
+};
+
 static bool next_is_m2m, next_is_endless, next_has_more_ctrls, next_crops, next_is_display;
+static uint32_t next_nb_ports;
 
 static int
 create(struct vmedia_device *device, struct vmedia_node *node)
@@ -70,6 +78,8 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	node->nb_formats = 1;
 	node->ctrls = ctrls;
 	node->nb_ctrls = next_has_more_ctrls ? ARRAY_SIZE(ctrls) : 1;
+	node->ports = ports;
+	node->nb_ports = next_nb_ports;
 	node->events = 1u << V4L2_EVENT_EOS | 1u << V4L2_EVENT_SOURCE_CHANGE;
 	node->selection_step = next_is_m2m || next_crops ? 2 : 0;
 	node->default_fourcc = V4L2_PIX_FMT_YUYV;
@@ -320,6 +330,7 @@ h_create(const struct h_config *given)
 	next_is_endless = c->endless;
 	next_crops = c->crops;
 	next_is_display = c->is_display;
+	next_nb_ports = c->nb_ports;
 	must(device_create(&config, &h->device) == 0);
 	h->transport = device_transport(h->device);
 	h->backend = vmedia_device_priv(h->device);

@@ -24,6 +24,7 @@
 #define H_CTRL_AUTO  V4L2_CID_AUTOGAIN
 #define H_CTRL_GAIN  V4L2_CID_GAIN /* H_CTRL_AUTO decides about it */
 #define H_EVENT_SIZE 608
+#define H_NB_PORTS   4 /* of the default size, half of it, a third of it, and that of the first */
 #define H_MAX_REPLY  32768
 
 /* How commands are cut into descriptors. */
@@ -37,9 +38,10 @@ struct h_config {
 	bool packed;
 	bool event_idx;
 	bool m2m;
-	bool more_ctrls; /* H_CTRL_* besides H_CTRL */
-	bool crops;      /* crop and compose, though it is no m2m node */
-	bool is_display; /* instead of a camera */
+	bool more_ctrls;   /* H_CTRL_* besides H_CTRL */
+	bool crops;        /* crop and compose, though it is no m2m node */
+	bool is_display;   /* instead of a camera */
+	uint32_t nb_ports; /* several inputs or outputs, up to H_NB_PORTS */
 	enum h_cut cut;
 	bool no_shared_pages;
 	bool remove_buffers;

@@ -127,6 +127,19 @@ Test(device_node, what_a_guest_can_register_starts)
 	cr_assert_eq(start(), 0, "%s", logged);
 }
 
+Test(device_node, what_converts_has_no_inputs_to_choose_from)
+{
+	static const struct vmedia_port_desc port = {"Camera", V4L2_INPUT_TYPE_CAMERA, 0, 0};
+
+	describe(V4L2_CAP_VIDEO_M2M | V4L2_CAP_STREAMING, 0, one_plane, 1);
+	described.ports = &port;
+	described.nb_ports = 1;
+	cr_assert_eq(start(), -EINVAL);
+	cr_assert_not_null(strstr(logged, "neither inputs nor outputs"), "%s", logged);
+	described.device_caps = CAMERA;
+	cr_assert_eq(start(), 0, "%s", logged);
+}
+
 /* proves: R-7 */
 Test(device_node, capabilities_that_no_guest_can_use_are_refused)
 {

@@ -143,6 +143,25 @@ Test(format, a_wish_goes_to_the_nearest_size_the_node_offers)
 	}
 }
 
+Test(format, another_size_keeps_all_but_what_follows_from_it)
+{
+	struct vmedia_format f, before;
+
+	cr_assert_eq(format_default(&node, &f), 0);
+	f.interval = (struct v4l2_fract){1, 7};
+	f.colorspace = V4L2_COLORSPACE_BT2020;
+	f.selection.width = f.device_side.width = 16;
+	cr_assert_eq(format_resize(&node, 641, 7, &f), 0);
+	cr_assert(f.width == 640 && f.height == 16 && f.fourcc == V4L2_PIX_FMT_NV12);
+	cr_assert(f.bytesperline[0] == 640 && f.sizeimage[0] == 640 * 24);
+	cr_assert(f.selection.width == 640 && f.device_side.width == 640);
+	cr_assert(f.interval.denominator == 7 && f.colorspace == V4L2_COLORSPACE_BT2020);
+	f.fourcc = V4L2_PIX_FMT_H264; /* the node has none */
+	before = f;
+	cr_assert_eq(format_resize(&node, 320, 240, &f), -EINVAL);
+	cr_assert_eq(memcmp(&f, &before, sizeof(f)), 0);
+}
+
 Test(format, negotiating_a_result_again_changes_nothing)
 {
 	struct v4l2_pix_format a = negotiate(V4L2_BUF_TYPE_VIDEO_CAPTURE, 0, 777, 555);

@@ -19,6 +19,7 @@
 #define NB_BARS        8
 #define NB_WORDS       7
 #define NB_CELLS       (NB_WORDS * 32)
+#define MAX_INPUT      3
 #define MAGIC          0x564Du
 #define MAGIC_CHECKSUM 0x564D4544u
 
@@ -232,8 +233,8 @@ read_strip(const struct check *c, struct frame *f)
 		what = "no 0x564D at its start";
 	} else if (sum != 0) {
 		what = "the checksum is wrong";
-	} else if ((f->words[5] & 0xffff) != 0) {
-		what = "the lower half of word 5 is not 0";
+	} else if ((f->words[5] & 0xffff) > MAX_INPUT) {
+		what = "there is no input of the number in word 5";
 	}
 	if (what != NULL) {
 		explain_strip(c, f, what);
@@ -369,6 +370,7 @@ check_frame(struct check *check, const void *pixels, size_t bytes, struct check_
 		.sequence = w[1],
 		.timestamp_ns = (uint64_t)w[2] << 32 | w[3],
 		.missed = {(uint16_t)(w[4] >> 16), (uint16_t)w[4], (uint16_t)(w[5] >> 16)},
+		.input = (uint16_t)w[5],
 	};
 	for (unsigned int i = 0; rc == 0 && i < check->nb_layers; i++) {
 		rc = match_layer(check, &check->layers[i], &f);

@@ -20,6 +20,7 @@ struct check_strip {
 	uint32_t sequence;
 	uint64_t timestamp_ns; /* CLOCK_MONOTONIC at the start of drawing */
 	uint16_t missed[CHECK_NB_MISSED];
+	uint16_t input;
 };
 
 /* -ENOTSUP: a pixel format or size that pattern.md does not define. */

@@ -91,7 +91,9 @@ get_format(struct stream *s)
 		rc = check_create(&s->format, &s->check);
 		if (rc != 0) {
 			blame(s, "pixel format cannot be verified", rc);
+			return rc;
 		}
+		rc = call(s, VIDIOC_G_INPUT, &s->input, "G_INPUT");
 	}
 	return rc;
 }
@@ -291,6 +293,10 @@ read_frame(struct stream *s, uint32_t index, struct check_strip *strip)
 	if (rc == 0 && strip->sequence != b->sequence) {
 		rc = -EBADMSG;
 		snprintf(why, sizeof(why), "strip says sequence %u", strip->sequence);
+	}
+	if (rc == 0 && strip->input != s->input) {
+		rc = -EBADMSG;
+		snprintf(why, sizeof(why), "strip says input %u", strip->input);
 	}
 	if (rc == 0 && strip->timestamp_ns / NSEC_PER_USEC > timestamp_ns(b) / NSEC_PER_USEC) {
 		rc = -EBADMSG;

@@ -49,6 +49,7 @@ struct stream {
 	void *addr[STREAM_MAX_BUFFERS];
 	struct v4l2_buffer done[STREAM_MAX_BUFFERS]; /* as their last DQBUF event gave them */
 	struct check *check;                         /* NULL: nothing to prove in the pixels */
+	uint32_t input;                              /* that the frames are to come from */
 	bool started;                                /* the first frame was seen */
 	struct check_strip last;
 	bool stopping;

@@ -24,6 +24,7 @@
 #define CID_BOX_HOME    (V4L2_CID_USER_BASE | 0xf004)
 #define CID_FRAMES      (V4L2_CID_USER_BASE | 0xf005)
 #define MID_GREY        128
+#define MAX_INPUTS      4
 
 enum {
 	PACE_REAL,
@@ -32,7 +33,7 @@ enum {
 
 struct pattern {
 	/* options */
-	uint32_t width, height, fps, format, planar, pace;
+	uint32_t width, height, fps, format, planar, pace, inputs;
 	struct render_look look; /* what the controls say: of the next frame */
 	bool auto_gain;
 	uint64_t nb_frames;           /* drawn since the device was made */
@@ -47,6 +48,7 @@ struct pattern {
 	uint16_t missed[VMEDIA_NB_MISSED]; /* since STREAMON */
 	struct render render;
 	struct vmedia_format_desc formats[NB_FORMATS]; /* those offered */
+	struct vmedia_port_desc ports[MAX_INPUTS];
 };
 
 static const char *const planar_names[] = {"single", "multi", NULL};
@@ -116,6 +118,8 @@ static const struct vmedia_option options[] = {
 	{"planar", "V4L2 API", VMEDIA_OPTION_CHOICE, OPTION(planar), 0, 0, planar_names, "single"},
 	{"pace", "fast: a frame whenever there is a buffer", VMEDIA_OPTION_CHOICE, OPTION(pace), 0,
 		0, pace_names, "real"},
+	{"inputs", "V4L2 inputs, each with a smaller picture than the one before",
+		VMEDIA_OPTION_U32, OPTION(inputs), 1, MAX_INPUTS, NULL, "1"},
 	{NULL},
 };
 
@@ -132,6 +136,22 @@ is_offered(const struct pattern *p, uint32_t fourcc)
 	default:
 		return true;
 	}
+}
+
+/* A single one is as the core has it. */
+static void
+describe_inputs(struct pattern *p, struct vmedia_node *node)
+{
+	static const char *const names[MAX_INPUTS] = {
+		"Camera 0", "Camera 1", "Camera 2", "Camera 3"};
+	uint32_t i;
+
+	for (i = 0; p->inputs > 1 && i < p->inputs; i++) {
+		p->ports[i] = (struct vmedia_port_desc){
+			names[i], V4L2_INPUT_TYPE_CAMERA, p->width / (i + 1), p->height / (i + 1)};
+		node->nb_ports++;
+	}
+	node->ports = p->ports;
 }
 
 static int
@@ -157,6 +177,7 @@ pattern_create(struct vmedia_device *device, struct vmedia_node *node)
 	                    V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
 	snprintf(node->card, sizeof(node->card), "vmedia pattern %u", vmedia_device_index(device));
 	node->formats = p->formats;
+	describe_inputs(p, node);
 	node->ctrls = ctrls;
 	node->nb_ctrls = ARRAY_SIZE(ctrls);
 	node->events = 1u << V4L2_EVENT_FRAME_SYNC;
@@ -387,6 +408,7 @@ frame_begin(struct vmedia_device *device, struct pattern *p)
 		.sequence = p->sequence++,
 		.timestamp_ns = clock_monotonic_ns(),
 		.missed = {p->missed[0], p->missed[1], p->missed[2]},
+		.input = (uint16_t)vmedia_device_port(device),
 	};
 
 	TAILQ_REMOVE(&p->queued, b, link);

@@ -134,7 +134,7 @@ strip_words(uint32_t words[RENDER_STRIP_WORDS], const struct render_strip *s)
 	words[3] = (uint32_t)s->timestamp_ns;
 	words[4] = (uint32_t)s->missed[VMEDIA_MISSED_NO_BUFFER] << 16 |
 	           s->missed[VMEDIA_MISSED_LATE_RENDER];
-	words[5] = (uint32_t)s->missed[VMEDIA_MISSED_LATE_REACTOR] << 16;
+	words[5] = (uint32_t)s->missed[VMEDIA_MISSED_LATE_REACTOR] << 16 | s->input;
 	words[6] = STRIP_CHECK;
 	for (int i = 0; i < RENDER_STRIP_WORDS - 1; i++) {
 		words[6] ^= words[i];

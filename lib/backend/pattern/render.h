@@ -71,6 +71,7 @@ struct render_strip {
 	uint32_t sequence;
 	uint64_t timestamp_ns;
 	uint16_t missed[VMEDIA_NB_MISSED]; /* since STREAMON, modulo 2^16 */
+	uint16_t input;
 };
 
 /* One colour in every notation that a format can ask for. */

@@ -17,6 +17,7 @@
 #define BYTES      (WIDTH * HEIGHT)
 #define NB_BUFFERS 4
 #define TYPE       V4L2_BUF_TYPE_VIDEO_CAPTURE
+#define INPUT      2
 #define INDEX      3 /* of the device */
 #define NEVER      UINT64_MAX
 
@@ -64,6 +65,12 @@ struct vmedia_device *
 vmedia_session_device(struct vmedia_session *session)
 {
 	return session->device;
+}
+
+uint32_t
+vmedia_device_port(const struct vmedia_device *device)
+{
+	return INPUT;
 }
 
 uint32_t
@@ -205,6 +212,7 @@ strip_of(uint32_t n)
 			     core.done[n]->planes[0].bytesused, &strip, why, sizeof(why)),
 		0, "frame %u: %s", n, why);
 	cr_assert_eq(strip.sequence, core.done[n]->sequence);
+	cr_assert_eq(strip.input, INPUT);
 	return strip;
 }
 

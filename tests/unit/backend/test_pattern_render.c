@@ -103,6 +103,7 @@ random_strip(void)
 		.sequence = random32(),
 		.timestamp_ns = (uint64_t)random32() << 32 | random32(),
 		.missed = {(uint16_t)random32(), (uint16_t)random32(), (uint16_t)random32()},
+		.input = random32() % 4,
 	};
 }
 
@@ -382,6 +383,7 @@ draw_and_verify_random(const struct shape *shape)
 	cr_assert_eq(found.sequence, strip.sequence);
 	cr_assert_eq(found.timestamp_ns, strip.timestamp_ns);
 	cr_assert_arr_eq(found.missed, strip.missed, sizeof(found.missed));
+	cr_assert_eq(found.input, strip.input);
 	destroy(&p);
 }
 
@@ -556,6 +558,18 @@ Test(pattern_check, a_picture_of_another_frame_under_a_good_strip_is_found)
 	destroy(&next);
 }
 
+Test(pattern_check, there_are_four_inputs)
+{
+	struct picture p = make(&shapes[0], 320, 240, 0);
+	struct check_strip found;
+
+	for (uint16_t input = 0; input < 32; input++) {
+		draw(&p, &(struct render_strip){.input = input});
+		cr_expect_eq(verify(&p, &found), input < 4 ? 0 : -EBADMSG, "input %u", input);
+	}
+	destroy(&p);
+}
+
 Test(pattern_check, a_frame_that_is_a_byte_short_is_refused)
 {
 	for (int f = 0; f < NB_FORMATS; f++) {
@@ -610,8 +624,8 @@ Test(pattern_check, bits_that_must_be_zero_are_not_ignored_under_a_good_checksum
 	struct check_strip found;
 
 	draw(&p, &strip);
-	invert_cell(&p, 5 * 32 + 31);
-	invert_cell(&p, 6 * 32 + 31);
+	invert_cell(&p, 5 * 32 + 29);
+	invert_cell(&p, 6 * 32 + 29);
 	cr_expect_eq(verify(&p, &found), -EBADMSG);
 	destroy(&p);
 }

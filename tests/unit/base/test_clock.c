@@ -28,8 +28,10 @@ Test(clock, the_rate_so_far_is_that_of_the_calibration_and_finer)
 	uint64_t hz = clock_tsc_hz();
 	uint64_t so_far = clock_tsc_hz_so_far();
 
-	/* 20 ms against some more: both are good to 100 ppm, also where the thread was kept waiting */
-	cr_assert_leq(so_far > hz ? so_far - hz : hz - so_far, hz / 10000, "%lu and %lu", hz, so_far);
+	/* 20 ms against some more: both are good to 100 ppm, also where the thread was kept waiting
+	 */
+	cr_assert_leq(
+		so_far > hz ? so_far - hz : hz - so_far, hz / 10000, "%lu and %lu", hz, so_far);
 }
 
 Test(clock, the_tsc_goes_forward)

@@ -176,6 +176,11 @@ SEEDS = {
                ioctl(UNSUBSCRIBE, 0, 0, 0)),
     'inputs': (CAMERA, OPENED + ioctl(ENUMINPUT, 0, 0, 0, 0) + ioctl(S_INPUT, 0, 0, 0, 0) +
                ioctl(S_OUTPUT, 0, 0, 0, 0)),
+    'inputs-switched': (PATTERN, OPENED + post() + ioctl(SUBSCRIBE, 4, 1, 0) +
+                        ioctl(S_INPUT, 0, 1, 0, 0) + passes() + camera(2, planes=()) +
+                        ioctl(S_INPUT, 0, 0, 0, 0) + ioctl(S_INPUT, 0, 1, 0, 0, session=1) +
+                        stream(False) + reqbufs(0) + ioctl(S_INPUT, 0, 0, 0, 0) +
+                        camera(2, planes=()) + passes(8)),
     'raw': (CAMERA, step(RAW, 16, struct.pack('<II', 1, 0)) + step(RAW, 8, struct.pack('<II', 77,
                     0)) +
             step(RAW, 0, struct.pack('<IIII', 3, 0, 1, 4)) + step(RAW, 8, b'abc') + passes()),

@@ -81,7 +81,7 @@ static const struct {
 	{"null", {{"width", "64"}, {"height", "32"}, {"planar", "multi"}}},
 	{"null", {{"width", "64"}, {"height", "32"}, {"role", "output"}}},
 	{"null", {{"width", "64"}, {"height", "32"}, {"planar", "multi"}, {"role", "m2m"}}},
-	{"pattern", {{"width", "160"}, {"height", "120"}, {"pace", "fast"}}},
+	{"pattern", {{"width", "192"}, {"height", "144"}, {"pace", "fast"}, {"inputs", "2"}}},
 	{"null", {{"width", "64"}, {"height", "32"}, {"role", "m2m"}}},
 	{"transform", {{"width", "64"}, {"height", "32"}}}, /* or what is built instead of it */
 };
@@ -614,6 +614,7 @@ seq_begin(unsigned int device, bool packed, bool event_idx, enum fake_shape shap
 	seq.guest = guests[packed];
 	seq.guest->config.event_idx = event_idx;
 	seq.guest->config.shape = shape;
+	seq.device->port = 0;
 	context_init(seq.device, &seq.device->context);
 	ctrls_init(seq.device, seq.device->ctrls);
 	seq_memory(0);

@@ -274,18 +274,20 @@ detach(void *arg)
 	reactor_poller_del(dev->thread, &dev->poller);
 }
 
-/* io_uring where it is built in and allowed, else epoll. */
-static int
-choose_waiting(struct v4l2_device *dev)
+/* io_uring where it is built in, allowed, and able to wait for this node; else epoll. */
+int
+host_choose_waiting(struct v4l2_device *dev, int fd)
 {
-	int err = dev->wait == HOST_WAIT_EPOLL ? -ENOSYS : ready_create(&dev->ready, &ready_uring);
+	int err = dev->wait == HOST_WAIT_EPOLL ? -ENOSYS
+	                                       : ready_create(&dev->ready, &ready_uring, fd);
 
 	if (err != 0 && dev->wait == HOST_WAIT_URING) {
-		log_err(&log_v4l2, "device %s: wait=io_uring: %s", vmedia_device_name(dev->device),
-			strerror(-err));
+		log_err(&log_v4l2, "device %s: wait=io_uring: %s%s",
+			vmedia_device_name(dev->device), strerror(-err),
+			err == -EINVAL ? ": it cannot wait for a codec; use wait=auto" : "");
 		return err;
 	}
-	err = err != 0 ? ready_create(&dev->ready, &ready_epoll) : 0;
+	err = err != 0 ? ready_create(&dev->ready, &ready_epoll, fd) : 0;
 	if (err == 0) {
 		log_info(&log_v4l2, "device %s: the node is waited for by %s",
 			vmedia_device_name(dev->device), dev->ready.ops->name);
@@ -297,12 +299,8 @@ int
 host_thread_start(struct v4l2_device *dev)
 {
 	struct reactor_config config = {.name = "v4l2", .cpu = -1, .idle = REACTOR_INTERRUPT};
-	int err = choose_waiting(dev);
+	int err = reactor_create(&config, &dev->thread);
 
-	if (err != 0) {
-		return err;
-	}
-	err = reactor_create(&config, &dev->thread);
 	err = err != 0 ? err : reactor_start(dev->thread);
 	err = err != 0 ? err : reactor_watch(dev->thread, dev->ready.fd, false);
 	if (err == 0) {

@@ -138,6 +138,8 @@ struct host_job {
 extern struct log_type log_v4l2;
 
 /* ---- host.c; control thread */
+/* By an open of the node that is of no other use. */
+int host_choose_waiting(struct v4l2_device *dev, int fd);
 int host_thread_start(struct v4l2_device *dev);
 void host_thread_stop(struct v4l2_device *dev);
 

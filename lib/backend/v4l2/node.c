@@ -113,6 +113,7 @@ host_node_query(struct v4l2_device *dev, struct vmedia_node *node)
 		return fd;
 	}
 	err = describe(dev, fd, node);
+	err = err != 0 ? err : host_choose_waiting(dev, fd);
 	v4l2_sys.close(fd);
 	return err;
 }

@@ -20,6 +20,11 @@ struct ready_ops {
 	/* Any thread; the others are one thread's in between. Negative errno: not possible here. */
 	int (*create)(struct ready *ready);
 	void (*destroy)(struct ready *ready);
+	/*
+	 * Whether this one can be waited for so, before any is added; negative errno: it cannot.
+	 * NULL: any can.
+	 */
+	int (*probe)(struct ready *ready, int fd);
 	/* events: EPOLL*, without EPOLLET. One tag is added once. */
 	int (*add)(struct ready *ready, int fd, uint32_t events, void *tag);
 	/* Before the descriptor is closed: it is let go. */
@@ -32,14 +37,6 @@ extern const struct ready_ops ready_epoll;
 /* Polls of io_uring that go on; what is ready is read out of shared memory. */
 extern const struct ready_ops ready_uring;
 
-static inline int
-ready_create(struct ready *ready, const struct ready_ops *ops)
-{
-	ready->ops = ops;
-	ready->fd = -1;
-	return ops->create(ready);
-}
-
 static inline void
 ready_destroy(struct ready *ready)
 {
@@ -47,6 +44,24 @@ ready_destroy(struct ready *ready)
 		ready->ops->destroy(ready);
 		ready->fd = -1;
 	}
+}
+
+/* To wait for the likes of `fd`. */
+static inline int
+ready_create(struct ready *ready, const struct ready_ops *ops, int fd)
+{
+	int err;
+
+	ready->ops = ops;
+	ready->fd = -1;
+	err = ops->create(ready);
+	if (err == 0 && ops->probe != NULL) {
+		err = ops->probe(ready, fd);
+	}
+	if (err != 0) {
+		ready_destroy(ready);
+	}
+	return err;
 }
 
 #endif

@@ -48,4 +48,4 @@ take(struct ready *ready, void **tags, unsigned int max)
 	return nb > 0 ? (unsigned int)nb : 0;
 }
 
-const struct ready_ops ready_epoll = {"epoll", create, destroy, add, del, take};
+const struct ready_ops ready_epoll = {"epoll", create, destroy, NULL, add, del, take};

@@ -3,9 +3,14 @@
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/queue.h>
 
 #include "backend/v4l2/ready.h"
+#include "base/log.h"
+
+LOG_TYPE_USE(v4l2);
 
 #define NB_ENTRIES 256
 
@@ -69,6 +74,33 @@ submit(struct uring *uring)
 	int nb = io_uring_submit(&uring->ring);
 
 	return nb < 0 ? nb : 0;
+}
+
+/*
+ * A poll waits at two places in the kernel at most, and ends at once with EINVAL where a driver has
+ * more. Those of v4l2-mem2mem have three: each of their queues, and events.
+ */
+static int
+probe(struct ready *ready, int fd)
+{
+	struct uring *uring = ready->priv;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+	struct io_uring_cqe *cqe;
+	int err;
+
+	io_uring_prep_poll_add(sqe, fd, EPOLLPRI);
+	io_uring_sqe_set_data(sqe, NULL);
+	err = submit(uring);
+	if (err == 0 && io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
+		err = cqe->res < 0 ? cqe->res : 0;
+		io_uring_cqe_seen(&uring->ring, cqe);
+	} else if (err == 0) {
+		sqe = io_uring_get_sqe(&uring->ring);
+		io_uring_prep_poll_remove(sqe, 0);
+		io_uring_sqe_set_data(sqe, NULL);
+		err = submit(uring);
+	}
+	return err;
 }
 
 static int
@@ -138,7 +170,13 @@ end(struct uring *uring, struct watch *watch, int result)
 {
 	if (watch->tag == NULL) {
 		forget(uring, watch);
-	} else if (result < 0 || arm(uring, watch) != 0) {
+		return;
+	}
+	result = result < 0 ? result : arm(uring, watch);
+	if (result < 0) {
+		log_err(&log_v4l2,
+			"io_uring does not wait for the node any more: %s; use wait=epoll",
+			strerror(-result));
 		watch->over = true;
 	}
 }
@@ -169,4 +207,4 @@ take(struct ready *ready, void **tags, unsigned int max)
 	return nb;
 }
 
-const struct ready_ops ready_uring = {"io_uring", create, destroy, add, del, take};
+const struct ready_ops ready_uring = {"io_uring", create, destroy, probe, add, del, take};

@@ -12,4 +12,4 @@ create(struct ready *ready)
 	return -ENOSYS;
 }
 
-const struct ready_ops ready_uring = {"io_uring", create, NULL, NULL, NULL, NULL};
+const struct ready_ops ready_uring = {"io_uring", create, NULL, NULL, NULL, NULL, NULL};

@@ -33,7 +33,7 @@ static const struct vmedia_option options[] = {
 	{"buffers", "the host's way to guest buffers", VMEDIA_OPTION_CHOICE, OPTION(buffers), 0, 0,
 		buffers_names, "auto"},
 	{"wait", "how frames and events of the host are waited for", VMEDIA_OPTION_CHOICE,
-		OPTION(wait), 0, 0, wait_names, "epoll"},
+		OPTION(wait), 0, 0, wait_names, "auto"},
 	{"blind-after", "for tests: after so many frames pixels are out of reach here",
 		VMEDIA_OPTION_U32, OPTION(blind_after), 0, INT32_MAX, NULL, NULL},
 	{NULL},

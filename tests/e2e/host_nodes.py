@@ -8,6 +8,7 @@ from pathlib import Path
 import later_debian
 
 SYSFS = Path('/sys/class/video4linux')
+MODULES_LOADED = Path('/proc/modules')
 TOTAL = re.compile(r'^Total for .*: (\d+), Succeeded: (\d+), Failed: (\d+), Warnings: (\d+)$', re.M)
 LINE = re.compile(r'(?:fail|warn): .*|test .*: (?:FAIL$|OK\b)')
 # vivid numbers frames by the clock: when it is late it skips some, at times it gives one twice.
@@ -23,8 +24,15 @@ def load(module, *options):
     subprocess.run(['modprobe', module, *MODULES[module], *options], check=True)
 
 
+def is_loaded(module):
+    return any(line.split()[0] == module for line in MODULES_LOADED.read_text(encoding='utf-8').splitlines())
+
+
 def unload(module):
-    subprocess.run(['modprobe', '-r', module], check=True)
+    """Also where others use what it needed: modprobe calls that a failure."""
+    said = subprocess.run(['modprobe', '-r', module], check=False, capture_output=True, text=True)
+    if is_loaded(module):
+        raise RuntimeError(f'{module} stays: {said.stderr.strip()}')
 
 
 def nodes():

@@ -25,7 +25,8 @@ def load(module, *options):
 
 
 def is_loaded(module):
-    return any(line.split()[0] == module for line in MODULES_LOADED.read_text(encoding='utf-8').splitlines())
+    lines = MODULES_LOADED.read_text(encoding='utf-8').splitlines()
+    return any(line.split()[0] == module for line in lines)
 
 
 def unload(module):

@@ -99,6 +99,7 @@ typedef int exercise_fn(struct exercise *ex);
 exercise_fn do_ioctls, do_timed, do_connects, do_opens, do_reqbufs_loop;
 exercise_fn do_frames, do_mixed, do_spread, do_slow, do_stream;
 exercise_fn do_rare;
+exercise_fn do_sessions;
 exercise_fn do_machine;
 /* A machine whose monitor is whoever reads what we print: exercise_ask(). */
 extern const struct driver_machine exercise_machine;

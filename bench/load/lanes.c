@@ -270,6 +270,16 @@ drain(struct lanes *l, struct load_result *result)
 	return ret == 0 && nb_flight > 0 ? complain("answers", -ETIMEDOUT) : ret;
 }
 
+/* A guest that never has fewer commands in flight than its ring takes. */
+static int
+flood(struct lanes *l)
+{
+	unsigned int nb_flight;
+	int ret = take_all(l, NULL, &nb_flight);
+
+	return ret != 0 ? ret : send_all(l);
+}
+
 int
 lanes_ask(struct lanes *l, struct arrivals *arrivals, double seconds, struct load_result *result)
 {
@@ -288,6 +298,9 @@ lanes_ask(struct lanes *l, struct arrivals *arrivals, double seconds, struct loa
 		if (ret == 0) {
 			ret = take_all(l, result, &nb_flight);
 		}
+		if (unlikely(l->flood != NULL) && ret == 0) {
+			ret = flood(l->flood);
+		}
 		if (unlikely(l->interrupts)) {
 			sleep_for_calls(l, arrivals);
 		}
@@ -295,5 +308,6 @@ lanes_ask(struct lanes *l, struct arrivals *arrivals, double seconds, struct loa
 	if (result != NULL) {
 		result->seconds += (double)clock_tsc_to_ns(clock_tsc() - begin_tsc) / 1e9;
 	}
+	ret = ret == 0 && l->flood != NULL ? drain(l->flood, NULL) : ret;
 	return ret == 0 ? drain(l, result) : ret;
 }

@@ -60,6 +60,7 @@ struct load_options {
 	bool interrupts; /* the driver sleeps until the device notifies */
 	bool no_echo;
 	unsigned int depth, runs, slices;
+	unsigned int flood; /* commands always in flight on one more device; 0: there is none */
 	double rate; /* per second over all devices; 0: half of what the closed loop reaches */
 	bool poisson;
 	uint64_t seed;
@@ -90,6 +91,7 @@ struct lanes {
 	unsigned int nb_groups;
 	unsigned int turn; /* who is asked next */
 	bool interrupts;
+	struct lanes *flood; /* kept full meanwhile, and not measured; NULL: nobody */
 };
 
 struct load_result {
@@ -113,6 +115,7 @@ struct load {
 	struct target target;
 	struct partner partner;
 	struct lanes sides[LOAD_NB_SIDES];
+	struct lanes flood; /* the last device, where it is asked for */
 	bool has[LOAD_NB_SIDES];
 	struct load_run *runs;
 	unsigned int nb_runs;
@@ -129,8 +132,8 @@ int lanes_create(struct lanes *l, struct driver *const *drivers, unsigned int nb
 	const struct load_options *o, bool checked);
 void lanes_destroy(struct lanes *l);
 /*
- * Sends for `seconds`, then waits for what is under way. arrivals: due times, open loop; NULL:
- * closed. result: added to; NULL: nobody looks.
+ * Sends for `seconds`, then waits for what is under way, and floods meanwhile. arrivals: due times,
+ * open loop; NULL: closed. result: added to; NULL: nobody looks.
  */
 int lanes_ask(
 	struct lanes *l, struct arrivals *arrivals, double seconds, struct load_result *result);

@@ -23,7 +23,8 @@ enum {
 	KEY_WARM_UP,
 	KEY_NO_ECHO,
 	KEY_SEED,
-	KEY_POISSON
+	KEY_POISSON,
+	KEY_FLOOD
 };
 
 static const struct argp_option rows[] = {
@@ -49,6 +50,10 @@ static const struct argp_option rows[] = {
 	{"hugepages", KEY_HUGEPAGES, NULL, 0, "guest memory from 2 MiB pages", 0},
 	{"interrupts", 'I', NULL, 0, "the driver sleeps until the device notifies (no echo)", 0},
 	{"no-echo", KEY_NO_ECHO, NULL, 0, "the device alone", 0},
+	{"flood", KEY_FLOOD, "N", 0,
+		"always have N commands in flight on one more device, the last socket, which is "
+		"not measured (no echo)",
+		0},
 	{"stall", KEY_STALL, "MS/MS", 0,
 		"stop the device for so long, so often: 10/1000 (no echo, one slice)", 0},
 	{"slo", KEY_SLO, "P=US", 0,
@@ -112,6 +117,9 @@ parse_numbers(int key, const char *arg, struct argp_state *state, struct load_op
 	case 'r':
 		o->rate = option_number(state, arg, 1, 1e8);
 		break;
+	case KEY_FLOOD:
+		o->flood = (unsigned int)option_number(state, arg, 1, LOAD_MAX_DEPTH);
+		break;
 	case KEY_SEED:
 		o->seed = (uint64_t)option_number(state, arg, 0, 1e15);
 		break;
@@ -147,7 +155,13 @@ check(struct load_options *o, struct argp_state *state)
 	if (o->stall_ms > 0) {
 		o->slices = 1;
 	}
-	o->no_echo |= o->interrupts || o->stall_ms > 0;
+	if (o->flood > 0 && o->target.nb_sockets == 1) {
+		argp_error(state, "--flood needs a second socket, to be flooded");
+	}
+	if (o->flood > 0) {
+		o->target.nb_devices++;
+	}
+	o->no_echo |= o->interrupts || o->stall_ms > 0 || o->flood > 0;
 	if (o->no_echo && !target_is_wanted(&o->target)) {
 		argp_error(state, "without an echo there must be a device: --spawn or --socket");
 	}
@@ -287,6 +301,22 @@ create_echo_lanes(struct load *l, struct driver **drivers, unsigned int nb)
 	return ret;
 }
 
+/* The last device is flooded, where that is wanted; the others are measured. */
+static int
+create_device_lanes(struct load *l, struct driver **drivers, unsigned int nb)
+{
+	struct load_options flood = l->o;
+	unsigned int nb_flooded = flood.flood > 0;
+	int ret = lanes_create(&l->sides[LOAD_DEVICE], drivers, nb - nb_flooded, &l->o, true);
+
+	if (ret == 0 && nb_flooded > 0) {
+		flood.depth = flood.flood;
+		ret = lanes_create(&l->flood, drivers + nb - 1, 1, &flood, true);
+		l->sides[LOAD_DEVICE].flood = &l->flood;
+	}
+	return ret;
+}
+
 static int
 set_up(struct load *l, struct driver **drivers[LOAD_NB_SIDES])
 {
@@ -307,9 +337,7 @@ set_up(struct load *l, struct driver **drivers[LOAD_NB_SIDES])
 	}
 	if (ret == 0 && l->has[LOAD_DEVICE]) {
 		ret = connect_drivers(l, drivers[LOAD_DEVICE]);
-		ret = ret != 0 ? ret
-		               : lanes_create(&l->sides[LOAD_DEVICE], drivers[LOAD_DEVICE], nb,
-					 &l->o, true);
+		ret = ret != 0 ? ret : create_device_lanes(l, drivers[LOAD_DEVICE], nb);
 	}
 	if (ret == 0 && l->has[LOAD_ECHO]) {
 		ret = l->has[LOAD_DEVICE] ? target_stop(&l->target) : 0;
@@ -330,6 +358,7 @@ tear_down(struct load *l, struct driver **drivers[LOAD_NB_SIDES])
 		target_continue(&l->target);
 	}
 	lanes_destroy(&l->sides[LOAD_DEVICE]);
+	lanes_destroy(&l->flood);
 	for (unsigned int side = 0; side < LOAD_NB_SIDES; side++) {
 		for (unsigned int i = 0; drivers[side] != NULL && drivers[side][i] != NULL; i++) {
 			driver_disconnect(drivers[side][i]);

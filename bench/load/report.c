@@ -118,6 +118,12 @@ check_slos(const struct load *l)
 	return met;
 }
 
+static unsigned int
+nb_measured(const struct load *l)
+{
+	return l->target.nb - (l->o.flood > 0);
+}
+
 bool
 report_end(const struct load *l)
 {
@@ -127,10 +133,14 @@ report_end(const struct load *l)
 		nb_noisy += l->runs[i].noisy;
 	}
 	printf("all %u runs, %u noisy; %s, %u devices x %u in flight, %s rings, %s descriptors, "
-	       "driver %s, %s arrivals\n",
-		l->nb_runs, nb_noisy, l->o.ioctl, l->target.nb, l->o.depth,
+	       "driver %s, %s arrivals",
+		l->nb_runs, nb_noisy, l->o.ioctl, nb_measured(l), l->o.depth,
 		l->o.packed ? "packed" : "split", l->o.direct ? "direct" : "indirect",
 		l->o.interrupts ? "sleeps" : "polls", l->o.poisson ? "Poisson" : "even");
+	if (l->o.flood > 0) {
+		printf("; %u in flight on one more", l->o.flood);
+	}
+	printf("\n");
 	if (l->has[LOAD_ECHO] && l->has[LOAD_DEVICE]) {
 		print_ratios(l);
 	}
@@ -224,7 +234,8 @@ report_json(const struct load *l)
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-load-1"));
 	json_object_object_add(top, "environment", environment_json(&l->env));
 	json_object_object_add(top, "ioctl", json_object_new_string(l->o.ioctl));
-	json_object_object_add(top, "devices", json_object_new_int((int)l->target.nb));
+	json_object_object_add(top, "devices", json_object_new_int((int)nb_measured(l)));
+	json_object_object_add(top, "flood", json_object_new_int((int)l->o.flood));
 	json_object_object_add(top, "depth", json_object_new_int((int)l->o.depth));
 	json_object_object_add(
 		top, "rings", json_object_new_string(l->o.packed ? "packed" : "split"));

@@ -58,6 +58,7 @@ struct load_options {
 	const char *ioctl; /* name of the command */
 	bool packed, direct, hugepages;
 	bool interrupts; /* the driver sleeps until the device notifies */
+	bool guest_like; /* one command in flight, and as many event buffers as Linux posts */
 	bool no_echo;
 	unsigned int depth, runs, slices;
 	unsigned int flood; /* commands always in flight on one more device; 0: there is none */

@@ -11,7 +11,8 @@
 #include "core/option.h"
 #include "load/load.h"
 
-#define LOCAL_MEM_BYTES (2u << 20) /* guest memory of a driver: rings, slots, event buffers */
+#define LOCAL_MEM_BYTES        (2u << 20)
+#define LINUX_NB_EVENT_BUFFERS 16
 
 enum {
 	KEY_DIRECT = 256,
@@ -24,7 +25,8 @@ enum {
 	KEY_NO_ECHO,
 	KEY_SEED,
 	KEY_POISSON,
-	KEY_FLOOD
+	KEY_FLOOD,
+	KEY_GUEST_LIKE
 };
 
 static const struct argp_option rows[] = {
@@ -50,6 +52,8 @@ static const struct argp_option rows[] = {
 	{"hugepages", KEY_HUGEPAGES, NULL, 0, "guest memory from 2 MiB pages", 0},
 	{"interrupts", 'I', NULL, 0, "the driver sleeps until the device notifies (no echo)", 0},
 	{"no-echo", KEY_NO_ECHO, NULL, 0, "the device alone", 0},
+	{"guest-like", KEY_GUEST_LIKE, NULL, 0,
+		"as the Linux driver does: one command in flight per device, 16 event buffers", 0},
 	{"flood", KEY_FLOOD, "N", 0,
 		"always have N commands in flight on one more device, the last socket, which is "
 		"not measured (no echo)",
@@ -155,6 +159,9 @@ check(struct load_options *o, struct argp_state *state)
 	if (o->stall_ms > 0) {
 		o->slices = 1;
 	}
+	if (o->guest_like && o->depth != 1) {
+		argp_error(state, "--guest-like is one command in flight: no --depth %u", o->depth);
+	}
 	if (o->flood > 0 && o->target.nb_sockets == 1) {
 		argp_error(state, "--flood needs a second socket, to be flooded");
 	}
@@ -200,6 +207,9 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'I':
 		o->interrupts = true;
 		break;
+	case KEY_GUEST_LIKE:
+		o->guest_like = true;
+		break;
 	case KEY_NO_ECHO:
 		o->no_echo = true;
 		break;
@@ -233,6 +243,9 @@ configure(struct driver_config *config, const struct load_options *o)
 	config->hugepages = o->hugepages;
 	config->wait = o->interrupts ? DRIVER_SLEEP : DRIVER_POLL;
 	config->mem_bytes = LOCAL_MEM_BYTES;
+	if (o->guest_like) {
+		config->nb_event_buffers = LINUX_NB_EVENT_BUFFERS;
+	}
 }
 
 static int

@@ -159,17 +159,20 @@ count_fds(pid_t pid)
 	return nb;
 }
 
+/* The field of /proc/PID/status, KiB. */
 static double
-read_rss_kib(pid_t pid)
+read_kib(pid_t pid, const char *field)
 {
 	char path[64], line[256];
+	size_t len = strlen(field);
 	double kib = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "r");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "VmRSS: %lf", &kib) == 1) {
+		if (strncmp(line, field, len) == 0) {
+			kib = strtod(line + len + 1, NULL);
 			break;
 		}
 	}
@@ -200,7 +203,8 @@ measure_rest(struct group *g)
 	}
 	telemetry_reactor_subtract(&end, &begin);
 	g->rest_pass_ns = idle_pass_ns(&end);
-	g->rss_kib = read_rss_kib(g->target.pid) / g->nb;
+	g->rss_kib = read_kib(g->target.pid, "VmRSS") / g->nb;
+	g->huge_kib = read_kib(g->target.pid, "HugetlbPages") / g->nb;
 	g->fds = count_fds(g->target.pid) / g->nb;
 	return 0;
 }
@@ -223,8 +227,8 @@ group_start(struct group *g, const struct streams_options *o, unsigned int nb)
 	int ret;
 
 	snprintf(device, sizeof(device),
-		"backend=null,role=capture,fps=%u,stamp-done=yes,pages=4k,width=160,height=120",
-		o->fps);
+		"backend=null,role=capture,fps=%u,stamp-done=yes,pages=%s,width=160,height=120",
+		o->fps, o->pages);
 	g->nb = nb;
 	g->target_options = (struct target_options){
 		.spawn = o->spawn, .nb_devices = nb, .device = device, .cpu = o->cpus.device};

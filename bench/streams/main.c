@@ -14,6 +14,7 @@ static const struct argp_option rows[] = {
 	{"fps", 'f', "N", 0, "frames per second of each (default 60)", 0},
 	{"cpus", 'c', "DRIVER,DEVICE", 0, "two CPUs (default: the first two)", 0},
 	{"packed", 'p', NULL, 0, "packed rings (default: split)", 0},
+	{"pages", 'P', "4k|2m", 0, "of the arenas (default 4k)", 0},
 	{"runs", 'r', "N", 0, "1 to 32 (default 5)", 0},
 	{"time", 't', "SECONDS", 0, "of one turn (default 1)", 0},
 	{"json", 'j', "FILE", 0, "write the figures here as well", 0},
@@ -55,6 +56,12 @@ parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'p':
 		o->packed = true;
+		break;
+	case 'P':
+		if (strcmp(arg, "4k") != 0 && strcmp(arg, "2m") != 0) {
+			argp_error(state, "--pages %s: 4k or 2m, please", arg);
+		}
+		o->pages = arg;
 		break;
 	case 'r':
 		o->runs = (unsigned int)option_number(state, arg, 1, STREAMS_MAX_RUNS);

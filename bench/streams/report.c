@@ -35,18 +35,18 @@ streams_report(
 	const struct streams_options *o, const struct group *groups, const struct environment *env)
 {
 	environment_print(env);
-	printf("%u frames a second each, %s rings, %u runs, medians\n", o->fps,
-		o->packed ? "packed" : "split", o->runs);
-	printf("%8s %10s %10s %12s %12s %12s %8s %8s\n", "devices", "frames/s", "work/frame",
-		"with looks", "idle pass", "per device", "KiB each", "fds each");
+	printf("%u frames a second each, %s rings, pages=%s, %u runs, medians\n", o->fps,
+		o->packed ? "packed" : "split", o->pages, o->runs);
+	printf("%8s %10s %10s %12s %12s %12s %9s %9s %8s\n", "devices", "frames/s", "work/frame",
+		"with looks", "idle pass", "per device", "KiB each", "huge each", "fds each");
 	for (unsigned int i = 0; i < o->nb_counts; i++) {
 		const struct group *g = &groups[i];
 
-		printf("%8u %10.0f %10.0f %12.0f %12.1f %12.2f %8.0f %8.1f  ns\n", g->nb,
+		printf("%8u %10.0f %10.0f %12.0f %12.1f %12.2f %9.0f %9.0f %8.1f  ns\n", g->nb,
 			(double)g->runs[0].nb_frames / g->runs[0].seconds,
 			median(g, o->runs, offsetof(struct streams_run, work_ns)),
 			median(g, o->runs, offsetof(struct streams_run, busy_ns)), g->rest_pass_ns,
-			g->rest_pass_ns / g->nb, g->rss_kib, g->fds);
+			g->rest_pass_ns / g->nb, g->rss_kib, g->huge_kib, g->fds);
 	}
 	figures_print_heading(stdout, "frame done -> event seen");
 	for (unsigned int i = 0; i < o->nb_counts; i++) {
@@ -75,6 +75,7 @@ group_json(const struct group *g, unsigned int nb_runs)
 	json_object_object_add(o, "devices", json_object_new_int((int)g->nb));
 	add_number(o, "rest_pass_ns", g->rest_pass_ns);
 	add_number(o, "rss_kib_per_device", g->rss_kib);
+	add_number(o, "huge_kib_per_device", g->huge_kib);
 	add_number(o, "fds_per_device", g->fds);
 	figures_take(&f, &g->latency);
 	json_object_object_add(o, "done_to_seen", figures_json(&f));

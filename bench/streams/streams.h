@@ -27,7 +27,7 @@
 
 struct streams_options {
 	struct cpu_pair cpus;
-	const char *spawn;
+	const char *spawn, *pages;
 	unsigned int counts[STREAMS_MAX_GROUPS]; /* devices */
 	unsigned int nb_counts, fps, runs;
 	double seconds; /* of a turn */
@@ -57,7 +57,8 @@ struct group {
 	unsigned int nb;
 	struct stream *streams;
 	double rest_pass_ns; /* a pass while all are connected and nobody streams */
-	double rss_kib, fds; /* of the process, per device */
+	/* Of the process, per device. Huge pages are not part of what the kernel calls resident. */
+	double rss_kib, huge_kib, fds;
 	struct hist latency; /* frame done -> its event seen, ticks */
 	struct streams_run runs[STREAMS_MAX_RUNS];
 };

@@ -136,6 +136,7 @@ create_arena(struct vmedia_device *device, const struct device_config *config)
 			device->name, (unsigned long long)arena.size_bytes, strerror(-err));
 		return err;
 	}
+	shm_arena_prefer_node(device->arena, shm_node_of_cpu(reactor_cpu(device->reactor)));
 	device->arena_guard =
 		fault_guard(shm_arena_addr(device->arena, 0), shm_arena_size(device->arena),
 			shm_arena_page_bytes(device->arena), &device->lost, DEVICE_LOST_ARENA);

@@ -51,6 +51,15 @@ int shm_arena_create(const struct shm_arena_config *config, struct shm_arena **a
  * front-end has mapped lives on there. */
 void shm_arena_destroy(struct shm_arena *arena);
 
+/* The NUMA node of a CPU; -1: the CPU is -1 (none), or the kernel does not tell. Any thread. */
+int shm_node_of_cpu(int cpu);
+/*
+ * Pages come from this node from now on, whoever touches them first, front-ends included, as long
+ * as it has any; -1: from anywhere. Where that is not allowed (in many containers) nothing changes.
+ * Control thread, before any page is used.
+ */
+void shm_arena_prefer_node(struct shm_arena *arena, int node);
+
 /* Constant after creation; any thread. */
 int shm_arena_fd(const struct shm_arena *arena);
 uint64_t shm_arena_size(const struct shm_arena *arena);

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -300,6 +302,38 @@ Test(shm_arena, a_directory_that_is_no_hugetlbfs_is_refused_by_name)
 	fixture_capture_log();
 	cr_assert_eq(shm_arena_create(&config, &arena), -EINVAL);
 	cr_assert(strstr(fixture_line, "/proc is not a mounted hugetlbfs"), "%s", fixture_line);
+}
+
+/* The policy of the page at an address. */
+static int
+policy_at(void *addr, uint64_t *nodes)
+{
+	int mode = -1;
+
+	*nodes = 0;
+	return syscall(SYS_get_mempolicy, &mode, nodes, 65, addr, MPOL_F_ADDR) == 0 ? mode : -errno;
+}
+
+Test(shm_arena, its_pages_come_from_the_node_of_a_cpu_for_whoever_maps_it)
+{
+	int node = shm_node_of_cpu(0);
+	struct fixture f;
+	uint64_t nodes;
+
+	cr_assert_eq(shm_node_of_cpu(-1), -1);
+	cr_assert_eq(shm_node_of_cpu(99999), -1);
+	fixture_init(&f, 1 << 20, SHM_PAGE_4K, false);
+	shm_arena_prefer_node(f.arena, -1);
+	if (node < 0 || policy_at(f.guest, &nodes) != MPOL_DEFAULT) {
+		cr_skip_test("no NUMA here");
+	}
+	shm_arena_prefer_node(f.arena, node);
+	if (policy_at(shm_arena_addr(f.arena, 0), &nodes) == MPOL_DEFAULT) {
+		cr_skip_test("mbind is not allowed here");
+	}
+	cr_assert_eq(policy_at(f.guest, &nodes), MPOL_PREFERRED, "the front-end's mapping, too");
+	cr_assert_eq(nodes, 1ULL << node);
+	fixture_fini(&f);
 }
 
 Test(shm_arena, page_sizes_the_kernel_does_not_have_are_not_supported)

@@ -221,14 +221,16 @@ shm_range_commit(struct shm_arena *arena, const struct shm_range *range)
 	if (dirty && !arena->huge) {
 		ret = punch_hole(arena, range->offset, length);
 	}
+	/*
+	 * By our mapping first, which knows the node to take them from: fallocate(2) takes huge
+	 * pages from where this thread runs. It says whether all are there.
+	 */
 	if (ret == 0) {
+		populate(arena, range->offset, length);
 		ret = file_allocate(arena, 0, range->offset, length);
 	}
 	if (ret == 0 && dirty && arena->huge) {
 		ret = zero_huge(arena, range->offset, length);
-	}
-	if (ret == 0) {
-		populate(arena, range->offset, length);
 	}
 	return ret;
 }

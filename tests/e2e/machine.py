@@ -28,10 +28,11 @@ PASSED_ON = re.compile(r'^(PATH|HOME|LANG|LC_\w+|TERM|VMEDIA_\w+)$')
 class Machine:
     """What a virtual host shall be like; run() starts it and waits for its end."""
 
-    def __init__(self, parts=('media',), cpus=2, memory_mib=2048, hugepages=0, writable=()):
+    def __init__(self, parts=('media',), cpus=2, memory_mib=2048, hugepages=0, writable=(),
+                 nodes=1):
         self.qemu = qemu.find(OLDEST_QEMU)
         self.kernel = kernels.prepare(*parts)
-        self.cpus, self.memory_mib, self.hugepages = cpus, memory_mib, hugepages
+        self.cpus, self.memory_mib, self.hugepages, self.nodes = cpus, memory_mib, hugepages, nodes
         self.writable = [Path(folder).resolve() for folder in writable]
 
     def command_line(self, folder, ports, terminal):
@@ -48,6 +49,10 @@ class Machine:
             line += ['-fsdev', f'local,id={tag},path={path},security_model=none,'
                                f'multidevs=remap{more}',
                      '-device', f'virtio-9p-pci,fsdev={tag},mount_tag={tag}']
+        for node in range(self.nodes if self.nodes > 1 else 0):
+            share = f'{self.memory_mib // self.nodes}M'
+            line += ['-object', f'memory-backend-ram,id=node{node},size={share}',
+                     '-numa', f'node,nodeid={node},cpus={node},memdev=node{node}']
         for name, descriptor in ports.items():
             line += ['-chardev', f'file,id={name},path=/dev/fd/{descriptor}',
                      '-device', f'virtserialport,chardev={name},name={name}']

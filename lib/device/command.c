@@ -308,7 +308,7 @@ static void
 open_undo(struct vmedia_session *session)
 {
 	if (!session->closing) {
-		session_close(session);
+		session_close(session, NULL);
 	}
 }
 
@@ -336,6 +336,10 @@ vmedia_request_complete(struct vmedia_request *request, int status)
 	}
 	if (request->state == REQUEST_DEFERRED) {
 		give_back_ctrls(request);
+	}
+	if (request->cmd.hdr.cmd == VIRTIO_MEDIA_CMD_CLOSE &&
+		event_drain_wait(request) == VMEDIA_DEFER) {
+		return;
 	}
 	request_answer(request, status);
 	if (opening && status != 0) {
@@ -394,13 +398,16 @@ open_run(struct vmedia_request *request)
 static int
 close_run(struct vmedia_request *request)
 {
+	struct vmedia_session *session;
+
 	if (request->session == NULL) {
 		return 0;
 	}
-	request->drain_event = request->session->last_event;
-	session_close(request->session);
+	session = request->session;
 	request->session = NULL;
-	return event_drain_wait(request);
+	request->drain_event = session->last_event;
+	return session_close(session, request) == VMEDIA_DEFER ? VMEDIA_DEFER
+	                                                       : event_drain_wait(request);
 }
 
 static int

@@ -63,6 +63,14 @@ vmedia_queue_retype(struct vmedia_session *session, uint32_t type)
 }
 
 static uint32_t
+buffers_memory(const struct vmedia_request *request)
+{
+	return request->desc->nr == _IOC_NR(VIDIOC_REQBUFS)
+	               ? request->payload.arg.requestbuffers.memory
+	               : request->payload.arg.create_buffers.memory;
+}
+
+static uint32_t
 buffers_type(const struct vmedia_request *request)
 {
 	return request->desc->nr == _IOC_NR(VIDIOC_REQBUFS)
@@ -74,8 +82,9 @@ void
 vmedia_buffers_make(struct vmedia_request *request, const struct vmedia_buffers *given)
 {
 	struct bufq *q = session_queue(request->session, buffers_type(request));
-	struct buffers_wish wish = {
-		.memory = V4L2_MEMORY_MMAP, .count = given->count, .nb_planes = given->nb_planes};
+	struct buffers_wish wish = {.memory = buffers_memory(request),
+		.count = given->count,
+		.nb_planes = given->nb_planes};
 
 	if (request->desc->nr == _IOC_NR(VIDIOC_REQBUFS)) {
 		queue_stop(request->session, q);
@@ -122,6 +131,13 @@ vmedia_hold_drop(struct vmedia_device *device, struct vmedia_hold *hold)
 		}
 	}
 	hold->nb_planes = 0;
+}
+
+void
+vmedia_pages_gone(struct vmedia_device *device)
+{
+	device->pages_going = false;
+	device_quiesce_check(device);
 }
 
 /* ---- events ---- */

@@ -292,6 +292,8 @@ struct vmedia_device {
 	int window_status; /* FAILED: why */
 	struct buffers_reaper reaper;
 	struct work work;
+	bool pages_asked;      /* while quiescing: the backend knows that pages may go ... */
+	bool pages_going;      /* ... and still has some */
 	bool quiet;            /* quiesced, not resumed yet: the guest's memory may move */
 	bool work_held;        /* work came up meanwhile */
 	uint32_t nb_offloaded; /* jobs under way, held ones too */
@@ -508,7 +510,8 @@ int ctrl_payload_give(struct vmedia_request *request, const struct vmedia_ctrl_d
 /* 0, negative errno or VMEDIA_DEFER: the backend completes the request. */
 int session_open(struct vmedia_request *request, struct vmedia_session **session);
 /* Everything of the session goes, its buffers included (mapped ranges stay until MUNMAP). */
-void session_close(struct vmedia_session *session);
+/* request: the guest's CLOSE, or NULL. VMEDIA_DEFER: the backend completes that. */
+int session_close(struct vmedia_session *session, struct vmedia_request *request);
 void session_close_all(struct vmedia_device *device);
 /* A closed session without jobs becomes memory for the next OPEN. */
 void session_free(struct vmedia_session *session);

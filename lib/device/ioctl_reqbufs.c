@@ -14,9 +14,10 @@
 #include "base/compiler.h"
 #include "base/util.h"
 #include "device/internal.h"
+#include "vmedia/forward.h"
 
-static bool
-takes_pages(const struct vmedia_device *device)
+bool
+vmedia_takes_pages(const struct vmedia_device *device)
 {
 	return device->shared_pages && !device->node.mmap_only;
 }
@@ -25,14 +26,15 @@ static uint32_t
 capabilities(const struct vmedia_device *device)
 {
 	return V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS |
-	       (takes_pages(device) ? V4L2_BUF_CAP_SUPPORTS_USERPTR : 0u) |
+	       (vmedia_takes_pages(device) ? V4L2_BUF_CAP_SUPPORTS_USERPTR : 0u) |
 	       (device->remove_buffers ? V4L2_BUF_CAP_SUPPORTS_REMOVE_BUFS : 0u);
 }
 
 static bool
 memory_is_supported(const struct vmedia_device *device, uint32_t memory)
 {
-	return memory == V4L2_MEMORY_MMAP || (memory == V4L2_MEMORY_USERPTR && takes_pages(device));
+	return memory == V4L2_MEMORY_MMAP ||
+	       (memory == V4L2_MEMORY_USERPTR && vmedia_takes_pages(device));
 }
 
 /* ---- Giving back */

@@ -13,13 +13,26 @@ LOG_TYPE_USE(device);
 
 /* ---- listener: quiesce and resume ---- */
 
+/* When no command is under way that could give the backend more of them. */
+static bool
+pages_are_gone(struct vmedia_device *device)
+{
+	if (!device->pages_asked) {
+		device->pages_asked = true;
+		device->pages_going = device->backend->pages_let_go != NULL &&
+		                      device->backend->pages_let_go(device);
+	}
+	return !device->pages_going;
+}
+
 /* From poll() and messages alone: jobs and work, which may be at a buffer, have returned. */
 void
 device_quiesce_check(struct vmedia_device *device)
 {
 	if (!device->quiescing || !TAILQ_EMPTY(&device->deferred) ||
 		!TAILQ_EMPTY(&device->draining) ||
-		(device->stopping && !TAILQ_EMPTY(&device->window_waiting))) {
+		(device->stopping && !TAILQ_EMPTY(&device->window_waiting)) ||
+		!pages_are_gone(device)) {
 		return;
 	}
 	answers_publish(device);
@@ -40,6 +53,7 @@ quiesce_on_reactor(void *arg)
 	}
 	device->running = false;
 	device->quiescing = true;
+	device->pages_asked = false;
 	device->stopping =
 		device->quiesce_why == TRANSPORT_STOP && device->vqs[DEVICE_COMMANDQ].started;
 	if (device->stopping) {

@@ -57,21 +57,23 @@ pages_free(struct bufq_buffer *buffer)
 struct collection {
 	struct bufq_pages *pages;
 	const struct guest_mem *mem;
-	uint32_t hint;
+	uint32_t hint;   /* the region of the memory that was looked at last ... */
+	uint32_t region; /* ... and the one of the last piece */
 	uint32_t nb;
 	uint64_t covered; /* bytes */
 	uint64_t *unmapped;
 };
 
-/* Appends, or extends the last piece where the guest's and our addresses both go on. When there is
- * no room the rest is left out: covered tells. */
+/* Appends, or extends the last piece where the guest's and our addresses both go on, in the same
+ * region. When there is no room the rest is left out: covered tells. */
 static void
 append(struct collection *c, uint64_t gpa, void *addr, uint64_t len)
 {
 	struct bufq_pages *pages = c->pages;
 	struct iovec *last = c->nb > 0 ? &pages->segments[c->nb - 1] : NULL;
 
-	if (last != NULL && (char *)last->iov_base + last->iov_len == addr &&
+	if (last != NULL && c->region == c->hint &&
+		(char *)last->iov_base + last->iov_len == addr &&
 		pages->gpas[c->nb - 1] + last->iov_len == gpa) {
 		last->iov_len += len;
 	} else if (c->nb < pages->max_segments) {
@@ -80,6 +82,7 @@ append(struct collection *c, uint64_t gpa, void *addr, uint64_t len)
 	} else {
 		return;
 	}
+	c->region = c->hint;
 	c->covered += len;
 }
 

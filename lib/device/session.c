@@ -201,17 +201,29 @@ session_free(struct vmedia_session *session)
 	TAILQ_INSERT_HEAD(&session->device->free_sessions, session, link);
 }
 
-void
-session_close(struct vmedia_session *session)
+static int
+backend_close(struct vmedia_session *session, struct vmedia_request *request)
+{
+	const struct vmedia_backend_ops *backend = session->device->backend;
+
+	if (request != NULL && backend->close_later != NULL) {
+		return backend->close_later(session, request);
+	}
+	if (backend->close != NULL) {
+		backend->close(session);
+	}
+	return 0;
+}
+
+int
+session_close(struct vmedia_session *session, struct vmedia_request *request)
 {
 	struct vmedia_device *device = session->device;
-	int i;
+	int i, ret;
 
 	session_free_buffers(session); /* also ends its streams, so it is told ahead of the end */
 	event_withdraw(session, NULL);
-	if (device->backend->close != NULL) {
-		device->backend->close(session);
-	}
+	ret = backend_close(session, request);
 	for (i = 0; i < 2; i++) {
 		if (device->owner[i] == session) {
 			device->owner[i] = NULL;
@@ -226,6 +238,7 @@ session_close(struct vmedia_session *session)
 	if (session->nb_jobs == 0) {
 		session_free(session);
 	}
+	return ret;
 }
 
 void
@@ -234,7 +247,7 @@ session_close_all(struct vmedia_device *device)
 	struct vmedia_session *session;
 
 	while ((session = TAILQ_FIRST(&device->sessions)) != NULL) {
-		session_close(session);
+		session_close(session, NULL);
 	}
 }
 

@@ -167,8 +167,7 @@ struct vmedia_format {
 };
 
 /* Answers one ioctl. `arg` is the V4L2 struct, a private copy of the guest's, zero where the guest
- * gave nothing; on success it goes back as the answer. Returns 0, a negative errno or VMEDIA_DEFER.
- */
+ * gave nothing; on success it goes back as the answer. 0, a negative errno or VMEDIA_DEFER. */
 typedef int vmedia_ioctl_fn(
 	struct vmedia_session *session, struct vmedia_request *request, void *arg);
 
@@ -181,17 +180,17 @@ struct vmedia_backend_ops {
 	bool forwards;        /* events carry the time of another device */
 	bool keeps_reactor;   /* threads of its own send to the device's reactor: it cannot move */
 
-	/* Control thread. create fills the node. destroy: no session is left. May be NULL: destroy.
-	 */
+	/* Control thread. create fills the node. destroy, optional: no session is left. */
 	int (*create)(struct vmedia_device *device, struct vmedia_node *node);
 	void (*destroy)(struct vmedia_device *device);
 
 	/* Optional. open may refuse; close: streaming has been stopped already. */
 	int (*open)(struct vmedia_session *session);
-	/* Instead of open, where that may block: VMEDIA_DEFER, then vmedia_request_complete. close
-	 * comes also when that failed. */
+	/* Instead of open, and of close on CLOSE, where that is to be waited for: VMEDIA_DEFER,
+	 * then vmedia_request_complete. close comes also when open_later failed. */
 	int (*open_later)(struct vmedia_session *session, struct vmedia_request *request);
 	void (*close)(struct vmedia_session *session);
+	int (*close_later)(struct vmedia_session *session, struct vmedia_request *request);
 
 	/* By V4L2 number (_IOC_NR). Absent: ioctl_default, else the core's answer, else ENOTTY: the
 	 * core answers formats, parm, inputs/outputs, buffers, controls, events from the node. */
@@ -214,10 +213,11 @@ struct vmedia_backend_ops {
 	void (*buf_queue)(struct vmedia_session *session, struct vmedia_buffer *buffer);
 	int (*start_streaming)(struct vmedia_session *session, uint32_t type);
 	void (*stop_streaming)(struct vmedia_session *session, uint32_t type);
+	/* Of SHARED_PAGES in use by a thread of the backend's: see vmedia/forward.h. */
+	bool (*pages_let_go)(struct vmedia_device *device);
 
 	/* Each pass; short. Returns the TSC when it wants to be called again at the latest (now or
-	 * earlier: it did something and may have more), VMEDIA_NO_DEADLINE if only input wakes it.
-	 */
+	 * earlier: it did something and may have more), VMEDIA_NO_DEADLINE: input wakes it. */
 	uint64_t (*poll)(struct vmedia_device *device, uint64_t now_tsc);
 	/* Long work in slices, asked for by vmedia_work_queue(): stop at until_tsc. True: finished.
 	 * Planes may have moved, or be nowhere, since the last slice; vmedia_plane_write knows. */

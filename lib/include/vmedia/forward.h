@@ -58,8 +58,8 @@ bool vmedia_queue(
 void vmedia_queue_retype(struct vmedia_session *session, uint32_t type);
 
 /* Answers a deferred REQBUFS or CREATE_BUFS. For the former the queue's buffers are given up first;
- * then it gets `count` new ones of MMAP memory. The errno of status, if it is not 0, is the answer
- * then. */
+ * then it gets `count` new ones of the memory that was asked for. The errno of status, if it is
+ * not 0, is the answer then. */
 struct vmedia_buffers {
 	int status;
 	uint32_t count, nb_planes;
@@ -76,6 +76,13 @@ struct vmedia_hold {
 };
 void vmedia_buffer_hold(const struct vmedia_buffer *buffer, struct vmedia_hold *hold);
 void vmedia_hold_drop(struct vmedia_device *device, struct vmedia_hold *hold);
+
+/* Whether guests may bring buffers of their own: SHARED_PAGES, V4L2_MEMORY_USERPTR. */
+bool vmedia_takes_pages(const struct vmedia_device *device);
+/* pages_let_go of the backend: the guest's memory may move or go. True: this follows, when nobody
+ * uses it and all such buffers that the backend had are done. The core waits as long as that takes.
+ */
+void vmedia_pages_gone(struct vmedia_device *device);
 
 /* The other device agreed to a subscription. -ENOMEM: the session has too many. */
 int vmedia_event_subscribe(

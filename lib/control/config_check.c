@@ -149,15 +149,11 @@ check_backend(struct config_device *device, char *why, size_t why_bytes)
 static int
 check_forwarding(const struct config_device *device, char *why, size_t why_bytes)
 {
-	const char *key = device->shared_pages     ? "shared-pages"
-	                  : device->remove_buffers ? "remove-buffers"
-	                                           : NULL;
-
-	if (!device->backend->forwards || key == NULL) {
+	if (!device->backend->forwards || !device->remove_buffers) {
 		return 0;
 	}
-	snprintf(why, why_bytes, "device %s: backend=%s does not have %s=yes", device->name,
-		device->backend->name, key);
+	snprintf(why, why_bytes, "device %s: backend=%s does not have remove-buffers=yes",
+		device->name, device->backend->name);
 	return -EINVAL;
 }
 

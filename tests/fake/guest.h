@@ -39,6 +39,7 @@ struct fake_guest_config {
 	enum fake_shape shape;   /* may be changed at any time in fake_guest.config */
 	unsigned int nb_regions; /* 0: 1; the rings are in the first, buffers go round */
 	size_t region_bytes;     /* 0: 1 MiB; rounded up to 4 KiB */
+	bool shared;             /* the memory can be mapped twice, as a front-end's can */
 	bool adjacent;           /* regions follow each other in GPA, else there are holes */
 };
 

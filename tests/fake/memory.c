@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "fake/memory.h"
 
@@ -96,6 +97,19 @@ fake_guest_gpa(const struct fake_guest *g, const void *ptr)
 	return r->gpa + ((const char *)ptr - r->addr);
 }
 
+static char *
+memory_alloc(const struct fake_guest *g, size_t bytes)
+{
+	void *addr;
+
+	if (g->config.shared) {
+		addr = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		return fake_must(addr != MAP_FAILED ? addr : NULL);
+	}
+	addr = fake_must(aligned_alloc(PAGE_BYTES, bytes));
+	return memset(addr, 0, bytes);
+}
+
 void
 fake_regions_create(struct fake_guest *g)
 {
@@ -108,8 +122,7 @@ fake_regions_create(struct fake_guest *g)
 
 		r->gpa = gpa;
 		r->bytes = g->config.region_bytes;
-		r->addr = fake_must(aligned_alloc(PAGE_BYTES, r->bytes));
-		memset(r->addr, 0, r->bytes);
+		r->addr = memory_alloc(g, r->bytes);
 		r->granules = fake_must(calloc(r->bytes / GRANULE_BYTES, sizeof(bool)));
 		gpa += r->bytes + (g->config.adjacent ? 0 : 0x40000000);
 	}
@@ -119,7 +132,11 @@ void
 fake_regions_destroy(struct fake_guest *g)
 {
 	for (unsigned int i = 0; i < g->config.nb_regions; i++) {
-		free(g->regions[i].addr);
+		if (g->config.shared) {
+			munmap(g->regions[i].addr, g->regions[i].bytes);
+		} else {
+			free(g->regions[i].addr);
+		}
 		free(g->regions[i].granules);
 	}
 }

@@ -82,19 +82,72 @@ plane_used(const struct host_buffer *hb, uint32_t p)
 	return v4l2_type_is_multiplanar(hb->b.type) ? hb->planes[p].bytesused : hb->b.bytesused;
 }
 
+static uint32_t
+copy_plane(const struct host_buffer *hb, uint32_t p, void *node, uint32_t nb)
+{
+	bool output = V4L2_TYPE_IS_OUTPUT(hb->b.type);
+
+	if (hb->queue->shared) {
+		return shared_copy(&hb->pages[p], node, nb, !output);
+	}
+	memcpy(output ? node : hb->addrs[p], output ? hb->addrs[p] : node, nb);
+	return nb;
+}
+
 /* In the direction of the queue; bytes beyond either end stay where they are. */
 static void
 copy(struct host_buffer *hb)
 {
-	bool output = V4L2_TYPE_IS_OUTPUT(hb->b.type);
-
 	for (uint32_t p = 0; p < hb->queue->nb_planes; p++) {
-		uint32_t nb = MIN(plane_used(hb, p), MIN(hb->lengths[p], hb->map_lengths[p]));
+		uint32_t nb = MIN(plane_used(hb, p), hb->lengths[p]);
 
-		memcpy(output ? hb->maps[p] : hb->addrs[p], output ? hb->addrs[p] : hb->maps[p],
-			nb);
-		hb->nb_copied += nb;
+		if (hb->queue->mode == HOST_COPY) {
+			nb = MIN(nb, hb->map_lengths[p]);
+			hb->nb_copied += copy_plane(hb, p, hb->maps[p], nb);
+		} else if (hb->pages[p].holds == SHARED_PLAIN) {
+			hb->nb_copied += copy_plane(hb, p, hb->addrs[p], nb);
+		}
 	}
+}
+
+static void
+tell_plain(struct v4l2_device *dev, int why)
+{
+	if (!dev->told_plain) {
+		dev->told_plain = true;
+		log_notice(&log_v4l2, "device %s: buffers of the guest are copied: %s",
+			vmedia_device_name(dev->device),
+			why == -ENOSPC ? "they are in more pieces than max-pieces"
+				       : "their pieces are not whole pages that can be mapped");
+	}
+}
+
+/* The guest's own pages, where the node can reach them. */
+static int
+reach(struct host_buffer *hb, uint32_t p)
+{
+	struct v4l2_device *dev = hb->queue->host->dev;
+	struct shared_plane *pages = &hb->pages[p];
+	int err = shared_map(pages, &dev->pieces);
+
+	if (err != 0 && pages->nb_segments > 0 && dev->buffers == HOST_AUTO) {
+		tell_plain(dev, err);
+		err = shared_plain(pages, hb->lengths[p], &dev->pieces);
+	}
+	hb->addrs[p] = pages->addr;
+	return err;
+}
+
+static int
+reach_all(struct host_buffer *hb)
+{
+	bool wanted = hb->queue->shared && hb->queue->mode == HOST_IMPORT;
+	int err = 0;
+
+	for (uint32_t p = 0; wanted && p < hb->queue->nb_planes && err == 0; p++) {
+		err = reach(hb, p);
+	}
+	return err;
 }
 
 static void
@@ -121,9 +174,13 @@ static int
 queue(struct host_buffer *hb)
 {
 	struct v4l2_buffer b;
+	int err = reach_all(hb);
 
+	if (err != 0) {
+		return err;
+	}
 	hb->nb_copied = 0;
-	if (hb->queue->mode == HOST_COPY && V4L2_TYPE_IS_OUTPUT(hb->b.type)) {
+	if (V4L2_TYPE_IS_OUTPUT(hb->b.type)) {
 		copy(hb);
 	}
 	name_memory(hb);
@@ -187,7 +244,7 @@ take_one(struct host_queue *q)
 	q->nb_queued--;
 	hb->b = b;
 	memcpy(hb->planes, planes, sizeof(planes));
-	if (q->mode == HOST_COPY && !V4L2_TYPE_IS_OUTPUT(q->type)) {
+	if (!V4L2_TYPE_IS_OUTPUT(q->type)) {
 		copy(hb);
 	}
 	host_events_take(q->host); /* EOS and source change go ahead of the last buffer */
@@ -238,6 +295,9 @@ describe(struct host_buffer *hb, const struct vmedia_buffer *buffer)
 		hb->planes[p].data_offset = buffer->planes[p].data_offset;
 		hb->addrs[p] = buffer->planes[p].addr;
 		hb->lengths[p] = buffer->planes[p].length;
+		if (hb->queue->shared) {
+			shared_take(&hb->pages[p], &buffer->planes[p]);
+		}
 	}
 	if (v4l2_type_is_multiplanar(buffer->type)) {
 		b->bytesused = 0;
@@ -249,7 +309,7 @@ host_buffer_send(struct host *host, struct vmedia_buffer *buffer)
 {
 	struct host_buffer *hb = &host_queue_of(host, buffer->type)->buffers[buffer->index];
 
-	if (hb->hold.nb_planes == 0) {
+	if (hb->hold.nb_planes == 0 && !hb->queue->shared) {
 		vmedia_buffer_hold(buffer, &hb->hold);
 	}
 	hb->buffer = buffer;

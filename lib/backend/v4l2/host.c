@@ -213,6 +213,7 @@ host_run_open(struct host_job *job)
 	}
 	job->host->nb_subscriptions = 0;
 	job->host->watched = 0;
+	LIST_INSERT_HEAD(&job->dev->opened, job->host, opened);
 	job->host->fd = v4l2_sys.open(host_path(job->dev));
 	job->status = job->host->fd >= 0 ? 0 : job->host->fd;
 	if (job->status == 0) {
@@ -228,7 +229,15 @@ closed(void *arg)
 	for (uint32_t q = 0; q < ARRAY_SIZE(host->queues); q++) {
 		host_holds_drop(&host->queues[q]);
 	}
+	host->dev->nb_shared -= host->shared;
+	host->shared = false;
 	TAILQ_INSERT_HEAD(&host->dev->free_hosts, host, link);
+	if (host->closer != NULL) {
+		struct vmedia_request *closer = host->closer;
+
+		host->closer = NULL;
+		vmedia_request_complete(closer, 0);
+	}
 }
 
 static void
@@ -237,6 +246,7 @@ close_run(void *arg)
 	struct host *host = arg;
 
 	unwatch(host);
+	LIST_REMOVE(host, opened);
 	for (uint32_t q = 0; q < ARRAY_SIZE(host->queues); q++) {
 		host_queue_forget(&host->queues[q]);
 	}

@@ -8,6 +8,8 @@
  *   host.c    the thread: jobs, opens, ioctls, events, readiness
  *   queue.c   the thread: buffers of the host node, imported or copied
  *   frames.c  the way of a buffer: device's reactor → thread → node → thread → device's reactor
+ *   shared.c  the thread: buffers that are the guest's own pages
+ *   withdraw.c  these pages are about to move or go
  *   node.c    what the node is
  *   ready*.c  the thread: which opens have something
  *
@@ -22,6 +24,7 @@
 #include <sys/queue.h>
 
 #include "backend/v4l2/ready.h"
+#include "backend/v4l2/shared.h"
 #include "base/log.h"
 #include "reactor/reactor.h"
 #include "vmedia/forward.h"
@@ -53,6 +56,12 @@ struct v4l2_device {
 	struct poller poller;             /* T */
 	struct ready ready;               /* T: the opens */
 	enum host_mode told[2];           /* T: capture, output: what the log knows */
+	bool told_shared[2];              /* T: the same */
+	bool told_plain;                  /* T */
+	struct shared_budget pieces;      /* T; max: option */
+	LIST_HEAD(, host) opened;         /* T */
+	uint32_t nb_shared;               /* R: hosts that had buffers of the guest's */
+	struct reactor_msg withdraw_msg;  /* M */
 	uint32_t device_caps;             /* constant */
 	TAILQ_HEAD(, host) free_hosts;    /* R */
 	SLIST_HEAD(, host_job) free_jobs; /* R */
@@ -76,6 +85,7 @@ struct host_buffer {
 	bool queued;                  /* T: the node has it */
 	void *maps[VIDEO_MAX_PLANES]; /* T: HOST_COPY */
 	uint32_t map_lengths[VIDEO_MAX_PLANES];
+	struct shared_plane pages[VIDEO_MAX_PLANES];
 };
 
 /* T, but for what is marked. */
@@ -85,6 +95,7 @@ struct host_queue {
 	enum host_mode mode; /* IMPORT or COPY while there are buffers */
 	uint32_t nb_buffers, nb_planes;
 	uint32_t nb_queued;
+	bool shared; /* the guest's buffers are its own pages; R: may read it */
 	bool proved; /* the node took an imported buffer */
 	bool streaming;
 	struct host_buffer buffers[HOST_MAX_BUFFERS];
@@ -99,7 +110,11 @@ struct host {
 	uint32_t nb_subscriptions;      /* T: at least that many */
 	uint32_t watched;               /* T: epoll events */
 	struct host_queue queues[2];    /* capture, output */
+	bool shared;                    /* R: had buffers of the guest's */
+	struct vmedia_request *closer;  /* R: waits for the node to be closed */
 	struct reactor_msg close_msg;   /* M */
+	struct reactor_msg broke_msg;   /* M */
+	LIST_ENTRY(host) opened;        /* T */
 	TAILQ_ENTRY(host) link;         /* R */
 };
 
@@ -168,7 +183,9 @@ void host_run_streamon(struct host_job *job);
 void host_run_streamoff(struct host_job *job);
 /* Instead of importing. Only while the node has no buffer of the queue. */
 int host_queue_fall_back(struct host_queue *q);
-/* The fd is closed: mappings go. */
+/* Takes all buffers back and the guest's memory out of the node, then goes on without any. */
+int host_queue_restart(struct host_queue *q);
+/* The fd is about to be closed: mappings go. */
 void host_queue_forget(struct host_queue *q);
 static inline uint32_t
 host_memory_of(enum host_mode mode)
@@ -190,6 +207,9 @@ void host_holds_drop(struct host_queue *q);
 void host_frames_take(struct host *host);
 /* On the thread: buffers the node will not give back any more leave with an error. */
 void host_frames_fail(struct host_queue *q, int status);
+
+/* ---- withdraw.c; on the reactor: pages_let_go */
+bool host_withdraw_pages(struct vmedia_device *device);
 
 /* ---- node.c; control thread */
 int host_node_query(struct v4l2_device *dev, struct vmedia_node *node);

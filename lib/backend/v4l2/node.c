@@ -91,7 +91,6 @@ describe(struct v4l2_device *dev, int fd, struct vmedia_node *node)
 	node->device_caps = carried(fd, dev->device_caps);
 	node->device_type = device_type(node->device_caps);
 	snprintf(node->card, sizeof(node->card), "%.*s", (int)sizeof(cap.card), cap.card);
-	node->mmap_only = true;
 	node->arena_bytes = HOST_MAX_BUFFERS *
 	                    (buffer_bytes(fd, v4l2_caps_type(node->device_caps, false)) +
 				    buffer_bytes(fd, v4l2_caps_type(node->device_caps, true)));

@@ -13,8 +13,12 @@
 #include "protocol/ioctl.h"
 
 static const char *
-mode_text(enum host_mode mode)
+mode_text(enum host_mode mode, bool shared)
 {
+	if (shared) {
+		return mode == HOST_IMPORT ? "the guest's own pages, imported by the node (USERPTR)"
+		                           : "the guest's own pages, copied, once (MMAP)";
+	}
 	return mode == HOST_IMPORT ? "imported by the node (USERPTR)"
 	                           : "copied, once, from or to the node's (MMAP)";
 }
@@ -26,11 +30,12 @@ tell_mode(struct host_queue *q)
 	struct v4l2_device *dev = q->host->dev;
 	bool output = V4L2_TYPE_IS_OUTPUT(q->type);
 
-	if (dev->told[output] != q->mode) {
+	if (dev->told[output] != q->mode || dev->told_shared[output] != q->shared) {
 		dev->told[output] = q->mode;
+		dev->told_shared[output] = q->shared;
 		log_notice(&log_v4l2, "device %s: %s buffers are %s",
 			vmedia_device_name(dev->device), output ? "output" : "capture",
-			mode_text(q->mode));
+			mode_text(q->mode, q->shared));
 	}
 }
 
@@ -49,6 +54,38 @@ unmap_all(struct host_queue *q)
 			}
 		}
 	}
+}
+
+typedef void pages_fn(struct shared_plane *plane, struct shared_budget *budget);
+
+static void
+all_pages(struct host_queue *q, pages_fn *fn)
+{
+	for (uint32_t i = 0; q->shared && i < HOST_MAX_BUFFERS; i++) {
+		for (uint32_t p = 0; p < VIDEO_MAX_PLANES; p++) {
+			fn(&q->buffers[i].pages[p], &q->host->dev->pieces);
+		}
+	}
+}
+
+static void
+forget_memory(struct host_queue *q)
+{
+	unmap_all(q);
+	all_pages(q, shared_free);
+}
+
+static int
+make_room(struct host_queue *q, uint32_t first, const struct vmedia_buffers *made)
+{
+	int err = 0;
+
+	for (uint32_t i = first; q->shared && i < q->nb_buffers; i++) {
+		for (uint32_t p = 0; p < made->nb_planes && err == 0; p++) {
+			err = shared_make(&q->buffers[i].pages[p], made->lengths[p]);
+		}
+	}
+	return err;
 }
 
 static int
@@ -173,7 +210,7 @@ give_up(struct host_queue *q)
 {
 	uint32_t none = 0;
 
-	unmap_all(q);
+	forget_memory(q);
 	ask(q, q->mode, &none);
 	q->nb_buffers = 0;
 }
@@ -186,6 +223,7 @@ take_over(struct host_queue *q, uint32_t first, uint32_t count, struct vmedia_bu
 
 	q->nb_buffers = count;
 	err = err != 0 ? err : map_from(q, first);
+	err = err != 0 ? err : make_room(q, first, made);
 	made->count = count - first;
 	if (err == 0) {
 		tell_mode(q);
@@ -217,10 +255,11 @@ host_run_reqbufs(struct host_job *job)
 	if (job->status == -EBUSY || job->status == -ENODEV) {
 		return; /* nothing has changed */
 	}
-	unmap_all(q);
+	forget_memory(q);
 	forget_queued(q);
 	q->nb_buffers = 0;
 	q->proved = false;
+	q->shared = rb->memory == V4L2_MEMORY_USERPTR;
 	if (job->status == 0 && count > 0) {
 		job->status = take_over(q, 0, count, &job->made);
 	}
@@ -252,7 +291,14 @@ host_run_create_bufs(struct host_job *job)
 	struct v4l2_create_buffers *cb = &job->arg.create_buffers;
 	struct host_queue *q = host_queue_of(job->host, cb->format.type);
 
+	bool shared = cb->memory == V4L2_MEMORY_USERPTR;
+
 	memset(&job->made, 0, sizeof(job->made));
+	if (q->nb_buffers > 0 && shared != q->shared) {
+		job->status = job->made.status = -EINVAL;
+		return;
+	}
+	q->shared = shared;
 	q->type = cb->format.type;
 	job->status = try_modes(q, q->nb_buffers > 0 ? q->mode : q->host->dev->buffers, create, cb);
 	if (job->status == 0 && cb->count > 0) {
@@ -280,8 +326,32 @@ host_queue_fall_back(struct host_queue *q)
 	}
 	err = err != 0 ? err : map_from(q, 0);
 	if (err == 0) {
+		all_pages(q, shared_unmap);
 		tell_mode(q);
 	}
+	return err;
+}
+
+int
+host_queue_restart(struct host_queue *q)
+{
+	uint32_t none = 0, count = q->nb_buffers, type = q->type;
+	int err;
+
+	if (q->streaming) {
+		host_ioctl(q->host, VIDIOC_STREAMOFF, &type);
+	}
+	unmap_all(q);
+	err = ask(q, q->mode, &none); /* only now are pages not pinned any more */
+	all_pages(q, shared_unmap);
+	err = err != 0 ? err : ask(q, q->mode, &count);
+	err = err == 0 && count < q->nb_buffers ? -ENOMEM : err;
+	err = err != 0 ? err : map_from(q, 0);
+	if (err == 0 && q->streaming) {
+		err = host_ioctl(q->host, VIDIOC_STREAMON, &type);
+	}
+	q->streaming = q->streaming && err == 0;
+	host_watch(q->host);
 	return err;
 }
 
@@ -308,6 +378,7 @@ host_run_streamoff(struct host_job *job)
 	if (job->status == 0) {
 		q->streaming = false;
 		forget_queued(q);
+		all_pages(q, shared_unmap);
 		host_watch(job->host);
 	}
 }
@@ -315,8 +386,12 @@ host_run_streamoff(struct host_job *job)
 void
 host_queue_forget(struct host_queue *q)
 {
-	unmap_all(q);
+	if (q->shared && q->streaming) {
+		host_ioctl(q->host, VIDIOC_STREAMOFF, &q->type); /* ahead of unmapping */
+	}
+	forget_memory(q);
 	forget_queued(q);
+	q->shared = false;
 	q->type = 0;
 	q->mode = HOST_AUTO;
 	q->nb_buffers = 0;

@@ -32,6 +32,8 @@ static const struct vmedia_option options[] = {
 		OPTION(fd), 3, INT32_MAX, NULL, NULL},
 	{"buffers", "the host's way to guest buffers", VMEDIA_OPTION_CHOICE, OPTION(buffers), 0, 0,
 		buffers_names, "auto"},
+	{"max-pieces", "of guest's memory that are mapped at once, with shared-pages=yes",
+		VMEDIA_OPTION_U32, OPTION(pieces.max), 0, 32768, NULL, "4096"},
 	{"wait", "how frames and events of the host are waited for", VMEDIA_OPTION_CHOICE,
 		OPTION(wait), 0, 0, wait_names, "auto"},
 	{"blind-after", "for tests: after so many frames pixels are out of reach here",
@@ -309,6 +311,22 @@ reqbufs_done(struct host_job *job)
 	vmedia_buffers_make(job->request, &job->made);
 }
 
+/* The memory of a queue, and what the answer says of it. */
+static bool
+may_use(struct vmedia_session *session, uint32_t memory, uint32_t *capabilities)
+{
+	struct v4l2_device *dev = vmedia_device_priv(vmedia_session_device(session));
+	bool pages = vmedia_takes_pages(dev->device);
+	struct host *host = host_of(session);
+
+	*capabilities = CAPABILITIES | (pages ? V4L2_BUF_CAP_SUPPORTS_USERPTR : 0u);
+	if (memory == V4L2_MEMORY_USERPTR && pages && host != NULL && !host->shared) {
+		host->shared = true;
+		dev->nb_shared++;
+	}
+	return memory == V4L2_MEMORY_MMAP || (memory == V4L2_MEMORY_USERPTR && pages);
+}
+
 /* Raw and sliced VBI are two types of one queue. */
 static bool
 may_retype(struct vmedia_session *session, uint32_t type)
@@ -325,11 +343,10 @@ reqbufs(struct vmedia_session *session, struct vmedia_request *request, void *ar
 {
 	struct v4l2_requestbuffers *rb = arg;
 
-	if (rb->memory != V4L2_MEMORY_MMAP || !may_retype(session, rb->type)) {
+	if (!may_use(session, rb->memory, &rb->capabilities) || !may_retype(session, rb->type)) {
 		return -EINVAL;
 	}
 	rb->count = MIN(rb->count, HOST_MAX_BUFFERS);
-	rb->capabilities = CAPABILITIES;
 	rb->flags = 0;
 	return hand_over(session, request, arg, host_run_reqbufs, reqbufs_done);
 }
@@ -366,7 +383,8 @@ create_bufs(struct vmedia_session *session, struct vmedia_request *request, void
 	uint32_t nb_buffers;
 	bool streams;
 
-	if (!may_retype(session, cb->format.type) || cb->memory != V4L2_MEMORY_MMAP ||
+	if (!may_retype(session, cb->format.type) ||
+		!may_use(session, cb->memory, &cb->capabilities) ||
 		!vmedia_queue(session, cb->format.type, &nb_buffers, &streams)) {
 		return -EINVAL;
 	}
@@ -377,7 +395,6 @@ create_bufs(struct vmedia_session *session, struct vmedia_request *request, void
 		return -ENOBUFS;
 	}
 	cb->count = MIN(cb->count, HOST_MAX_BUFFERS - nb_buffers);
-	cb->capabilities = CAPABILITIES;
 	cb->flags = 0;
 	return hand_over(session, request, arg, host_run_create_bufs, create_bufs_done);
 }
@@ -499,6 +516,20 @@ close_session(struct vmedia_session *session)
 	}
 }
 
+/* The guest's own pages are let go before it hears that the session is closed. */
+static int
+close_later(struct vmedia_session *session, struct vmedia_request *request)
+{
+	struct host *host = host_of(session);
+	bool waits = host != NULL && host->shared;
+
+	if (waits) {
+		host->closer = request;
+	}
+	close_session(session);
+	return waits ? VMEDIA_DEFER : 0;
+}
+
 /* ---- devices ---- */
 
 static void
@@ -550,6 +581,7 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 
 	TAILQ_INIT(&dev->free_hosts);
 	SLIST_INIT(&dev->free_jobs);
+	LIST_INIT(&dev->opened);
 	dev->ready.fd = -1;
 	dev->device = device;
 	dev->reactor = device_reactor(device);
@@ -579,6 +611,8 @@ static const struct vmedia_backend_ops v4l2_ops = {
 	.destroy = destroy,
 	.open_later = open_later,
 	.close = close_session,
+	.close_later = close_later,
+	.pages_let_go = host_withdraw_pages,
 	.ioctl = {V4L2_FORWARDED(HANDLER)},
 	.buffers_failed = buffers_failed,
 	.buf_queue = buf_queue,

@@ -119,9 +119,19 @@ g_fmt(struct v4l2_format *f)
 	return 0;
 }
 
+/* As a driver whose DMA runs until it is told to stop: the memory must be there as long. */
+static void
+touch_queued(const struct queue *q)
+{
+	for (uint32_t i = 0; i < q->nb_order && !node_rules.unplugged; i++) {
+		(void)*(volatile const uint8_t *)q->buffers[q->order[i]].memory[0];
+	}
+}
+
 static void
 free_buffers(struct queue *q)
 {
+	touch_queued(q);
 	for (uint32_t i = 0; i < q->nb && q->memory == V4L2_MEMORY_MMAP; i++) {
 		free(q->buffers[i].memory[0]);
 		free(q->buffers[i].memory[1]);
@@ -277,6 +287,8 @@ static int
 stream(struct node_open *o, uint32_t type, bool on)
 {
 	struct queue *q = queue_of(o, type);
+
+	touch_queued(q);
 
 	if (on && q->nb == 0) {
 		return -EINVAL;
@@ -579,6 +591,17 @@ node_nb_queued(bool output)
 	nb = opens[newest] != NULL ? opens[newest]->queues[output].nb_order : 0;
 	pthread_mutex_unlock(&lock);
 	return nb;
+}
+
+uint8_t *
+node_memory(bool output, uint32_t index, uint32_t plane)
+{
+	uint8_t *addr;
+
+	pthread_mutex_lock(&lock);
+	addr = opens[newest]->queues[output].buffers[index].memory[plane];
+	pthread_mutex_unlock(&lock);
+	return addr;
 }
 
 static int

@@ -50,6 +50,8 @@ uint32_t node_nb_queued(bool output);
 /* One buffer of the newest open is done: capture, filled with bytes `fill`; output, which was
  * filled with what is returned. flags: V4L2_BUF_FLAG_*. -1: none is queued. */
 int node_frame(bool output, uint8_t fill, uint32_t flags);
+/* Where a buffer's plane was when it was queued last; NULL: never. */
+uint8_t *node_memory(bool output, uint32_t index, uint32_t plane);
 /* A V4L2 event for each open that subscribed to it. */
 void node_event(uint32_t type, uint32_t id);
 /* What the driver would see as polled for, of the newest open: EPOLL* of an epoll in this process.

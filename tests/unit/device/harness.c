@@ -346,6 +346,7 @@ h_create(const struct h_config *given)
 		.shape = c->cut != H_CUT_NONE ? FAKE_INDIRECT : FAKE_DIRECT,
 		.nb_regions = 2,
 		.region_bytes = 4 << 20,
+		.shared = c->shared_memory,
 	});
 	h_start(h);
 	return h;

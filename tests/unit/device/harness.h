@@ -44,6 +44,7 @@ struct h_config {
 	uint32_t nb_ports; /* several inputs or outputs, up to H_NB_PORTS */
 	enum h_cut cut;
 	bool no_shared_pages;
+	bool shared_memory; /* the guest's: it can be mapped twice */
 	bool remove_buffers;
 	uint32_t deadline_ms;
 	uint32_t drain_ms;

@@ -336,7 +336,7 @@ in_use(void)
 	return addr;
 }
 
-/* proves: R-119 */
+/* proves: R-99 */
 Test(v4l2_pages, nothing_is_mapped_any_more_after_streamoff_reqbufs_and_close)
 {
 	const uint8_t *addr = in_use();
@@ -361,7 +361,7 @@ Test(v4l2_pages, nothing_is_mapped_any_more_after_streamoff_reqbufs_and_close)
 	h_destroy(h);
 }
 
-/* proves: R-119 */
+/* proves: R-99 */
 Test(v4l2_pages, close_is_answered_when_the_node_is_closed)
 {
 	capture("import", "4096");

@@ -286,6 +286,34 @@ Test(pages, memory_that_moves_is_found_again_and_memory_that_goes_is_an_error)
 	teardown();
 }
 
+/* They may be two mappings, of two files. */
+Test(pages, a_piece_does_not_span_two_regions_that_touch)
+{
+	struct guest_mem mem;
+	struct ask a;
+	char *p;
+
+	setup();
+	p = fake_guest_alloc(h->guest, 1, 3 * H_SIZE);
+	p += 4096 - (uintptr_t)p % 4096;
+	mem = h->device->mem;
+	mem.nb_regions = 3;
+	mem.regions[2] = mem.regions[1];
+	mem.regions[2].gpa = fake_guest_gpa(h->guest, p);
+	mem.regions[2].size_bytes -= mem.regions[2].gpa - mem.regions[1].gpa;
+	mem.regions[2].addr = p;
+	mem.regions[1].size_bytes -= mem.regions[2].size_bytes;
+	h->device->mem = mem;
+	a = ask_for(H_SIZE);
+	a.sg[0].start = mem.regions[2].gpa - H_SIZE / 2;
+	a.sg[0].len = H_SIZE;
+	cr_assert_eq(h_ioctl(h, s, NR(STREAMOFF), &a.b.type, sizeof(a.b.type), 0), 0);
+	cr_assert_eq(queue(NR(QBUF), &a, 1), 0);
+	cr_assert_eq(queued->planes[0].nb_segments, 2);
+	cr_assert_eq(queued->planes[0].segments[1].iov_base, p);
+	teardown();
+}
+
 /* proves: R-101 */
 Test(pages, the_two_kinds_of_memory_do_not_mix)
 {

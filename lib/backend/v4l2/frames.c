@@ -262,6 +262,9 @@ take_queue(struct host_queue *q)
 		err = take_one(q);
 	}
 	if (err != 0 && err != -EAGAIN && err != -EPIPE && err != -EINVAL) {
+		if (q->shared) { /* the guest's pages are its own again */
+			host_ioctl(q->host, VIDIOC_STREAMOFF, &q->type);
+		}
 		host_frames_fail(q, err);
 	}
 }

@@ -8,8 +8,8 @@
  *   host.c    the thread: jobs, opens, ioctls, events, readiness
  *   queue.c   the thread: buffers of the host node, imported or copied
  *   frames.c  the way of a buffer: device's reactor → thread → node → thread → device's reactor
- *   shared.c  the thread: buffers that are the guest's own pages
- *   withdraw.c  these pages are about to move or go
+ *   shared.c  the thread: the guest's own pages, as the node can have them
+ *   withdraw.c   both: these pages are about to move or go
  *   node.c    what the node is
  *   ready*.c  the thread: which opens have something
  *

@@ -374,6 +374,42 @@ Test(v4l2_pages, close_is_answered_when_the_node_is_closed)
 	h_destroy(h);
 }
 
+/* proves: R-32 S-20 */
+Test(v4l2_pages, close_of_a_node_that_is_slow_is_answered_by_the_deadline)
+{
+	capture("import", "4096");
+	qbuf(0, 5, 2);
+	h->device->deadline_tsc = clock_ns_to_tsc(100 * NSEC_PER_MSEC);
+	node_rules.slow_close = true;
+	node_rules.slow_ms = 1000;
+	h_close(h, s);
+	cr_assert_eq(node_nb_open(), 1);
+	node_rules.slow_ms = 0;
+	eventually(h->device->first_free == 0); /* the late answer came */
+	cr_assert_eq(node_nb_open(), 0);
+	s = h_open(h);
+	teardown();
+}
+
+Test(v4l2_pages, the_two_kinds_of_memory_do_not_mix)
+{
+	struct v4l2_create_buffers cb = {.count = 1,
+		.memory = V4L2_MEMORY_MMAP,
+		.format = {.type = CAPTURE, .fmt.pix = {.sizeimage = NODE_SIZE}}};
+
+	setup(CAMERA, "auto", "4096");
+	cr_assert_eq(reqbufs(CAPTURE, 2), 2);
+	cr_assert_eq(h_ioctl(h, s, NR(CREATE_BUFS), &cb, sizeof(cb), sizeof(cb)), -EINVAL);
+	cb.memory = V4L2_MEMORY_USERPTR;
+	cr_assert_eq(h_ioctl(h, s, NR(CREATE_BUFS), &cb, sizeof(cb), sizeof(cb)), 0);
+	cr_assert_eq(cb.index, 2);
+	cr_assert_eq(stream(CAPTURE, true), 0);
+	qbuf(2, 7, 9);
+	frame(3, 7, 9);
+	cr_assert_eq(h->device->counters.bytes_copied, 0);
+	teardown();
+}
+
 /* proves: S-5 B27 */
 Test(v4l2_pages, a_new_memory_table_takes_everything_back_first_and_the_stream_goes_on)
 {

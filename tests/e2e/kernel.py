@@ -16,7 +16,7 @@ from later_debian import cache
 from vmedia_test import skip
 
 HERE = Path(__file__).resolve().parent
-META_PACKAGE = 'linux-image-amd64'
+MAIN, SECOND = '', '6.12'  # Debian 12's own kernel, and another series that it has
 BOOT_MODULES = ('virtio_pci', '9pnet_virtio', '9p', 'overlay', 'virtio_console')
 XZ = b'\xfd7zXZ\0'
 MEDIA = 'drivers/media'
@@ -25,7 +25,8 @@ MEDIA = 'drivers/media'
 MEDIA_SOURCES = (f'{MEDIA}/v4l2-core/v4l2-mem2mem.c', f'{MEDIA}/test-drivers/vim2m.c',
                  f'{MEDIA}/test-drivers/vicodec', f'{MEDIA}/test-drivers/vimc')
 MEDIA_KBUILD = 'obj-m := v4l2-mem2mem.o vim2m.o vicodec/ vimc/\n'
-MEDIA_CONFIG = ('CONFIG_VIDEO_VIM2M=m', 'CONFIG_VIDEO_VICODEC=m', 'CONFIG_VIDEO_VIMC=m')
+MEDIA_CONFIG = ('CONFIG_VIDEO_VIM2M=m', 'CONFIG_VIDEO_VICODEC=m', 'CONFIG_VIDEO_VIMC=m',
+                'CONFIG_DEBUG_INFO_BTF_MODULES=')  # which takes pahole
 # What can be recorded of the kernel. Not all of lttng-modules' probes fit each of Debian's kernels:
 # of 2.13.9 that of timers does not fit 6.1.192.
 LTTNG_PROBES = ('probe-sched', 'probe-irq', 'probe-signal', 'probe-statedump', 'kprobes',
@@ -48,15 +49,12 @@ def run(*command, **options):
     return done.stdout
 
 
-def folder():
-    return cache('e2e')
-
-
 class Kernel:
     """What was made of Debian's kernel packages, in a folder; see prepare()."""
 
-    def __init__(self, root):
-        self.root = root
+    def __init__(self, series):
+        self.series = series
+        self.root = root = cache(f'e2e-{series}' if series else 'e2e')
         self.tree = root / 'tree'  # the packages, extracted
         self.image = root / 'kernel'
 
@@ -105,7 +103,8 @@ class Kernel:
 
     def make_base(self):
         """The kernel, its modules and headers, busybox."""
-        image = depends(META_PACKAGE, r'linux-image-\d.*')
+        image = depends(f'linux-image-{self.series}-amd64' if self.series else 'linux-image-amd64',
+                        r'linux-image-\d.*')
         release = image.removeprefix('linux-image-')
         headers = f'linux-headers-{release}'
         self.extract(image, headers, depends(headers, r'linux-headers-.*-common'),
@@ -129,8 +128,9 @@ class Kernel:
         deb.unlink()
         (source / 'Kbuild').write_text(MEDIA_KBUILD, encoding='utf-8')
         self.build(source, *MEDIA_CONFIG)
-        self.extract('v4l2loopback-dkms')
-        self.build(next((self.tree / 'usr/src').glob('v4l2loopback-*')))
+        if self.series == MAIN:  # Debian 12's is older than the other
+            self.extract('v4l2loopback-dkms')
+            self.build(next((self.tree / 'usr/src').glob('v4l2loopback-*')))
 
     def make_lttng(self):
         """LTTng's kernel tracer, whose session daemon loads it through libkmod."""
@@ -242,15 +242,14 @@ def make_initramfs(kernel, target):
                            input=names.encode()))
 
 
-def prepare(*parts):
+def prepare(series, *parts):
     """The kernel with these parts; what is not there yet is made, by one process at a time."""
     for program in ('apt-get', 'dpkg-deb', 'make'):
         if shutil.which(program) is None:
             skip(f'{program} is missing: the virtual host is made of Debian packages')
-    root = folder()
-    root.mkdir(parents=True, exist_ok=True)
-    kernel = Kernel(root)
-    with open(root / 'lock', 'w', encoding='utf-8') as lock:
+    kernel = Kernel(series)
+    kernel.root.mkdir(parents=True, exist_ok=True)
+    with open(kernel.root / 'lock', 'w', encoding='utf-8') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for part in ('base', *parts):
             kernel.need(part)

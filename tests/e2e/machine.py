@@ -29,9 +29,9 @@ class Machine:
     """What a virtual host shall be like; run() starts it and waits for its end."""
 
     def __init__(self, parts=('media',), cpus=2, memory_mib=2048, hugepages=0, writable=(),
-                 nodes=1):
+                 nodes=1, series=kernels.MAIN):
         self.qemu = qemu.find(OLDEST_QEMU)
-        self.kernel = kernels.prepare(*parts)
+        self.kernel = kernels.prepare(series, *parts)
         self.cpus, self.memory_mib, self.hugepages, self.nodes = cpus, memory_mib, hugepages, nodes
         self.writable = [Path(folder).resolve() for folder in writable]
 

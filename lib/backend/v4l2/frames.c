@@ -150,24 +150,40 @@ reach_all(struct host_buffer *hb)
 	return err;
 }
 
-static void
+/* Into the union m of a v4l2_buffer or v4l2_plane: an address, an fd, or nothing. */
+static int
+memory_of_plane(struct host_buffer *hb, uint32_t p, void *m)
+{
+	unsigned long userptr = hb->queue->mode == HOST_IMPORT ? (uintptr_t)hb->addrs[p] : 0;
+	int fd;
+
+	if (hb->queue->mode != HOST_DMABUF) {
+		memcpy(m, &userptr, sizeof(userptr));
+		return 0;
+	}
+	fd = host_dmabuf_of(hb, p);
+	memcpy(m, &fd, sizeof(fd));
+	return MIN(fd, 0);
+}
+
+static int
 name_memory(struct host_buffer *hb)
 {
-	bool import = hb->queue->mode == HOST_IMPORT;
 	struct v4l2_buffer *b = &hb->b;
+	int err = 0;
 
 	b->memory = host_memory_of(hb->queue->mode);
 	if (!v4l2_type_is_multiplanar(b->type)) {
-		b->m.userptr = import ? (uintptr_t)hb->addrs[0] : 0;
 		b->length = hb->lengths[0];
-		return;
+		return memory_of_plane(hb, 0, &b->m);
 	}
 	b->m.planes = hb->planes;
 	b->length = hb->queue->nb_planes;
-	for (uint32_t p = 0; p < b->length; p++) {
-		hb->planes[p].m.userptr = import ? (uintptr_t)hb->addrs[p] : 0;
+	for (uint32_t p = 0; p < b->length && err == 0; p++) {
+		err = memory_of_plane(hb, p, &hb->planes[p].m);
 		hb->planes[p].length = hb->lengths[p];
 	}
+	return err;
 }
 
 static int
@@ -183,7 +199,11 @@ queue(struct host_buffer *hb)
 	if (V4L2_TYPE_IS_OUTPUT(hb->b.type)) {
 		copy(hb);
 	}
-	name_memory(hb);
+	err = name_memory(hb);
+	if (err != 0) {
+		return err;
+	}
+	host_dmabuf_from_guest(hb);
 	b = hb->b; /* an error leaves it as it is, for another try */
 	return host_ioctl(hb->queue->host, VIDIOC_QBUF, &b);
 }
@@ -195,8 +215,7 @@ queue_run(void *arg)
 	struct host_queue *q = hb->queue;
 	int err = queue(hb);
 
-	if (err != 0 && err != -ENODEV && q->mode == HOST_IMPORT && q->nb_queued == 0 &&
-		host_queue_fall_back(q) == 0) {
+	while (err != 0 && err != -ENODEV && q->nb_queued == 0 && host_queue_fall_back(q) == 0) {
 		err = queue(hb);
 	}
 	if (err != 0) {
@@ -247,6 +266,7 @@ take_one(struct host_queue *q)
 	if (!V4L2_TYPE_IS_OUTPUT(q->type)) {
 		copy(hb);
 	}
+	host_dmabuf_to_guest(hb);
 	host_events_take(q->host); /* EOS and source change go ahead of the last buffer */
 	send_back(hb, 0);
 	return 0;

@@ -7,6 +7,7 @@
  *   v4l2.c    the device's reactor: ioctls of the guest become jobs
  *   host.c    the thread: jobs, opens, ioctls, events, readiness
  *   queue.c   the thread: buffers of the host node, imported or copied
+ *   dmabuf.c  the thread: guest buffers for drivers that take DMA buffers only
  *   frames.c  the way of a buffer: device's reactor → thread → node → thread → device's reactor
  *   shared.c  the thread: the guest's own pages, as the node can have them
  *   withdraw.c   both: these pages are about to move or go
@@ -35,9 +36,11 @@
 #define HOST_ARG_BYTES   2072 /* the largest argument of an ioctl */
 
 enum host_mode {
-	HOST_AUTO,   /* import, else copy */
+	HOST_AUTO,   /* the first of these that goes */
 	HOST_IMPORT, /* the node works in the guest's buffers: V4L2_MEMORY_USERPTR */
-	HOST_COPY    /* in its own, mapped ones: V4L2_MEMORY_MMAP */
+	HOST_DMABUF, /* the same, as DMA buffers: V4L2_MEMORY_DMABUF */
+	HOST_COPY,   /* in its own, mapped ones: V4L2_MEMORY_MMAP */
+	HOST_NB_MODES
 };
 
 enum host_wait {
@@ -50,6 +53,7 @@ struct v4l2_device {
 	const char *node; /* options */
 	uint32_t fd, buffers, wait, blind_after;
 	char path[64]; /* of fd */
+	int udmabuf;   /* fd; -1: there is none, or it is of no use. Constant */
 	struct vmedia_device *device;
 	struct reactor *reactor; /* the device's */
 	struct reactor *thread;
@@ -70,6 +74,13 @@ struct v4l2_device {
 	uint32_t nb_ctrls;
 };
 
+/* The pages of a plane. addr NULL: not made. */
+struct host_dmabuf {
+	void *addr;
+	uint32_t length;
+	int fd;
+};
+
 struct host_buffer {
 	struct reactor_msg msg; /* M: to the thread and back */
 	struct host_queue *queue;
@@ -86,17 +97,18 @@ struct host_buffer {
 	void *maps[VIDEO_MAX_PLANES]; /* T: HOST_COPY */
 	uint32_t map_lengths[VIDEO_MAX_PLANES];
 	struct shared_plane pages[VIDEO_MAX_PLANES];
+	struct host_dmabuf dmabufs[VIDEO_MAX_PLANES]; /* T: HOST_DMABUF */
 };
 
 /* T, but for what is marked. */
 struct host_queue {
 	struct host *host;
 	uint32_t type;       /* 0: never used */
-	enum host_mode mode; /* IMPORT or COPY while there are buffers */
+	enum host_mode mode; /* not AUTO while there are buffers */
 	uint32_t nb_buffers, nb_planes;
 	uint32_t nb_queued;
 	bool shared; /* the guest's buffers are its own pages; R: may read it */
-	bool proved; /* the node took an imported buffer */
+	bool proved; /* the node took a buffer */
 	bool streaming;
 	struct host_buffer buffers[HOST_MAX_BUFFERS];
 };
@@ -181,22 +193,29 @@ void host_run_reqbufs(struct host_job *job);
 void host_run_create_bufs(struct host_job *job);
 void host_run_streamon(struct host_job *job);
 void host_run_streamoff(struct host_job *job);
-/* Instead of importing. Only while the node has no buffer of the queue. */
+/* Another mode than this one. Only while the node has no buffer of the queue. */
 int host_queue_fall_back(struct host_queue *q);
 /* Takes all buffers back and the guest's memory out of the node, then goes on without any. */
 int host_queue_restart(struct host_queue *q);
 /* The fd is about to be closed: mappings go. */
 void host_queue_forget(struct host_queue *q);
-static inline uint32_t
-host_memory_of(enum host_mode mode)
-{
-	return mode == HOST_IMPORT ? V4L2_MEMORY_USERPTR : V4L2_MEMORY_MMAP;
-}
+/* V4L2_MEMORY_*. */
+uint32_t host_memory_of(enum host_mode mode);
 static inline struct host_queue *
 host_queue_of(struct host *host, uint32_t type)
 {
 	return &host->queues[V4L2_TYPE_IS_OUTPUT(type) ? 1 : 0];
 }
+
+/* ---- dmabuf.c */
+/* Control thread. Negative errno: it is what was asked for, and cannot be had. */
+int host_dmabuf_start(struct v4l2_device *dev);
+void host_dmabuf_stop(struct v4l2_device *dev);
+/* On the thread: the fd of a plane, made where it is not there yet. Negative errno. */
+int host_dmabuf_of(struct host_buffer *hb, uint32_t p);
+void host_dmabuf_to_guest(const struct host_buffer *hb);
+void host_dmabuf_from_guest(const struct host_buffer *hb);
+void host_dmabuf_drop(struct host_buffer *hb);
 
 /* ---- frames.c */
 /* On the reactor: to the node, after everything that was handed over before. */

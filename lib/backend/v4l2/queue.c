@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The buffers of a host node, on the thread. Which of two ways a queue goes is found out when its
- * buffers are made: the node takes the guest's (USERPTR), or has its own, which are copied.
+ * The buffers of a host node, on the thread. Which way a queue goes is found out when its buffers
+ * are made: the node takes the guest's (USERPTR or DMABUF), or has its own, which are copied.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,15 +12,20 @@
 #include "base/util.h"
 #include "protocol/ioctl.h"
 
-static const char *
-mode_text(enum host_mode mode, bool shared)
+/* In the order in which they are tried. */
+static const struct {
+	uint32_t memory;
+	const char *text;
+} modes[HOST_NB_MODES] = {
+	[HOST_IMPORT] = {V4L2_MEMORY_USERPTR, "imported by the node (USERPTR)"},
+	[HOST_DMABUF] = {V4L2_MEMORY_DMABUF, "imported by the node (DMABUF)"},
+	[HOST_COPY] = {V4L2_MEMORY_MMAP, "copied, once, from or to the node's (MMAP)"},
+};
+
+uint32_t
+host_memory_of(enum host_mode mode)
 {
-	if (shared) {
-		return mode == HOST_IMPORT ? "the guest's own pages, imported by the node (USERPTR)"
-		                           : "the guest's own pages, copied, once (MMAP)";
-	}
-	return mode == HOST_IMPORT ? "imported by the node (USERPTR)"
-	                           : "copied, once, from or to the node's (MMAP)";
+	return mode == HOST_AUTO ? V4L2_MEMORY_MMAP : modes[mode].memory;
 }
 
 /* Once a direction, and when it changes. */
@@ -33,9 +38,9 @@ tell_mode(struct host_queue *q)
 	if (dev->told[output] != q->mode || dev->told_shared[output] != q->shared) {
 		dev->told[output] = q->mode;
 		dev->told_shared[output] = q->shared;
-		log_notice(&log_v4l2, "device %s: %s buffers are %s",
+		log_notice(&log_v4l2, "device %s: %s buffers are %s%s",
 			vmedia_device_name(dev->device), output ? "output" : "capture",
-			mode_text(q->mode, q->shared));
+			q->shared ? "the guest's own pages, " : "", modes[q->mode].text);
 	}
 }
 
@@ -53,6 +58,7 @@ unmap_all(struct host_queue *q)
 				hb->maps[p] = NULL;
 			}
 		}
+		host_dmabuf_drop(hb);
 	}
 }
 
@@ -163,20 +169,34 @@ ask(struct host_queue *q, enum host_mode mode, void *arg)
 	return err;
 }
 
-/* -EINVAL is a driver's word for a kind of memory that it does not know. */
+/* The guest's own pages lie in no file that udmabuf knows. */
+static bool
+is_possible(const struct host_queue *q, enum host_mode mode)
+{
+	return mode != HOST_DMABUF || (q->host->dev->udmabuf >= 0 && !q->shared);
+}
+
+typedef int make_fn(struct host_queue *q, enum host_mode mode, void *arg);
+
+/* From `first` on. -EINVAL is a driver's word for a kind of memory that it does not know. */
 static int
-try_modes(struct host_queue *q, enum host_mode wanted,
-	int (*make)(struct host_queue *q, enum host_mode mode, void *arg), void *arg)
+try_from(struct host_queue *q, enum host_mode first, make_fn *make, void *arg)
 {
 	int err = -EINVAL;
 
-	if (wanted != HOST_COPY) {
-		err = make(q, HOST_IMPORT, arg);
-	}
-	if (err == -EINVAL && wanted != HOST_IMPORT) {
-		err = make(q, HOST_COPY, arg);
+	for (enum host_mode mode = first; mode < HOST_NB_MODES && err == -EINVAL; mode++) {
+		err = is_possible(q, mode) ? make(q, mode, arg) : -EINVAL;
 	}
 	return err;
+}
+
+static int
+try_modes(struct host_queue *q, enum host_mode wanted, make_fn *make, void *arg)
+{
+	if (wanted == HOST_AUTO) {
+		return try_from(q, HOST_IMPORT, make, arg);
+	}
+	return is_possible(q, wanted) ? make(q, wanted, arg) : -EINVAL;
 }
 
 /* As long as the node says for each plane, and never shorter than the format. */
@@ -317,9 +337,13 @@ host_queue_fall_back(struct host_queue *q)
 	uint32_t count = q->nb_buffers, none = 0;
 	int err = -EINVAL;
 
-	if (q->host->dev->buffers == HOST_AUTO && !q->proved && !q->streaming) {
-		err = ask(q, HOST_IMPORT, &none);
-		err = err != 0 ? err : ask(q, HOST_COPY, &count);
+	if (q->host->dev->buffers == HOST_AUTO && q->mode != HOST_COPY && !q->proved &&
+		!q->streaming) {
+		enum host_mode next = q->mode + 1;
+
+		err = ask(q, q->mode, &none);
+		unmap_all(q);
+		err = err != 0 ? err : try_from(q, next, ask, &count);
 	}
 	if (err == 0 && count < q->nb_buffers) {
 		err = -ENOMEM;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/udmabuf.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -54,6 +55,14 @@ real_unmap(void *addr, size_t bytes)
 	munmap(addr, bytes);
 }
 
+static int
+real_create_dmabuf(int udmabuf, const struct udmabuf_create *create)
+{
+	int fd = ioctl(udmabuf, UDMABUF_CREATE, create);
+
+	return fd >= 0 ? fd : -errno;
+}
+
 struct v4l2_sys v4l2_sys = {
 	.open = real_open,
 	.close = real_close,
@@ -61,4 +70,5 @@ struct v4l2_sys v4l2_sys = {
 	.ioctl = real_ioctl,
 	.map = real_map,
 	.unmap = real_unmap,
+	.create_dmabuf = real_create_dmabuf,
 };

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct udmabuf_create;
+
 /* All return a negative errno instead of setting errno; none is interrupted. */
 struct v4l2_sys {
 	int (*open)(const char *path); /* read and write, not blocking; the fd can be polled */
@@ -18,6 +20,8 @@ struct v4l2_sys {
 	int (*ioctl)(int fd, unsigned long cmd, void *arg);
 	int (*map)(int fd, uint32_t offset, size_t bytes, void **addr);
 	void (*unmap)(void *addr, size_t bytes);
+	/* An fd. */
+	int (*create_dmabuf)(int udmabuf, const struct udmabuf_create *create);
 };
 
 extern struct v4l2_sys v4l2_sys;

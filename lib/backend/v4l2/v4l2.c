@@ -21,7 +21,7 @@ struct v4l2_session {
 	struct host *host; /* NULL: not open */
 };
 
-static const char *const buffers_names[] = {"auto", "import", "copy", NULL};
+static const char *const buffers_names[] = {"auto", "import", "dmabuf", "copy", NULL};
 static const char *const wait_names[] = {"auto", "io_uring", "epoll", NULL};
 
 #define OPTION(name) offsetof(struct v4l2_device, name)
@@ -539,6 +539,7 @@ destroy(struct vmedia_device *device)
 	struct host *host;
 
 	host_thread_stop(dev);
+	host_dmabuf_stop(dev);
 	while ((host = TAILQ_FIRST(&dev->free_hosts)) != NULL) {
 		TAILQ_REMOVE(&dev->free_hosts, host, link);
 		free(host);
@@ -582,13 +583,14 @@ create(struct vmedia_device *device, struct vmedia_node *node)
 	TAILQ_INIT(&dev->free_hosts);
 	SLIST_INIT(&dev->free_jobs);
 	LIST_INIT(&dev->opened);
-	dev->ready.fd = -1;
+	dev->ready.fd = dev->udmabuf = -1;
 	dev->device = device;
 	dev->reactor = device_reactor(device);
 	if (dev->fd != 0) {
 		snprintf(dev->path, sizeof(dev->path), "/proc/self/fd/%u", dev->fd);
 	}
 	err = host_node_query(dev, node);
+	err = err != 0 ? err : host_dmabuf_start(dev);
 	err = err != 0 ? err : create_jobs(dev);
 	err = err != 0 ? err : create_ctrls(dev);
 	err = err != 0 ? err : host_thread_start(dev);

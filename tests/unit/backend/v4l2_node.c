@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "v4l2_node.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <linux/dma-buf.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "backend/v4l2/sys.h"
 #include "base/compiler.h"
+#include "v4l2_udmabuf.h"
 
 #define MAX_OPENS  1024 /* fds */
 #define MAX_EVENTS 16
@@ -119,11 +119,14 @@ g_fmt(struct v4l2_format *f)
 	return 0;
 }
 
-/* As a driver whose DMA runs until it is told to stop: the memory must be there as long. */
+/* As a driver whose DMA runs until it is told to stop: the memory must be there as long. (The
+ * kernel keeps a DMA buffer.) */
 static void
 touch_queued(const struct queue *q)
 {
-	for (uint32_t i = 0; i < q->nb_order && !node_rules.unplugged; i++) {
+	bool ours = node_rules.unplugged || q->memory == V4L2_MEMORY_DMABUF;
+
+	for (uint32_t i = 0; i < q->nb_order && !ours; i++) {
 		(void)*(volatile const uint8_t *)q->buffers[q->order[i]].memory[0];
 	}
 }
@@ -154,7 +157,8 @@ static int
 memory_allowed(uint32_t memory)
 {
 	return memory == V4L2_MEMORY_MMAP ||
-	                       (memory == V4L2_MEMORY_USERPTR && !node_rules.no_userptr)
+	                       (memory == V4L2_MEMORY_USERPTR && !node_rules.no_userptr) ||
+	                       (memory == V4L2_MEMORY_DMABUF && !node_rules.no_dmabuf)
 	               ? 0
 	               : -EINVAL;
 }
@@ -234,6 +238,12 @@ qbuf(struct node_open *o, struct v4l2_buffer *b)
 	for (uint32_t p = 0; p < nb_planes(b->type); p++) {
 		bool mplane = is_mplane(b->type);
 
+		if (q->memory == V4L2_MEMORY_DMABUF) {
+			buffer->memory[p] = udmabuf_memory(mplane ? b->m.planes[p].m.fd : b->m.fd);
+			if (buffer->memory[p] == NULL || node_rules.bad_dmabuf) {
+				return -EINVAL;
+			}
+		}
 		if (q->memory == V4L2_MEMORY_USERPTR) {
 			buffer->memory[p] =
 				(void *)(mplane ? b->m.planes[p].m.userptr : b->m.userptr);
@@ -486,6 +496,10 @@ node_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	int ret;
 
+	if (udmabuf_memory(fd) != NULL) {
+		udmabuf_sync(((struct dma_buf_sync *)arg)->flags);
+		return 0;
+	}
 	if (node_rules.slow_ms > 0 && (node_rules.slow_cmd == 0 || node_rules.slow_cmd == cmd)) {
 		is_slow = true;
 		sleep_ms(node_rules.slow_ms);
@@ -502,6 +516,9 @@ node_open(const char *path)
 {
 	int fd;
 
+	if (strcmp(path, "/dev/udmabuf") == 0) {
+		return node_rules.udmabuf ? udmabuf_open() : -ENOENT;
+	}
 	if (node_rules.open_error != 0 || node_rules.unplugged) {
 		return node_rules.unplugged ? -ENODEV : -node_rules.open_error;
 	}
@@ -518,6 +535,9 @@ node_open(const char *path)
 static void
 node_close(int fd)
 {
+	if (udmabuf_close(fd)) {
+		return;
+	}
 	if (node_rules.slow_close) {
 		sleep_ms(node_rules.slow_ms);
 	}
@@ -551,8 +571,8 @@ node_setup(uint32_t caps)
 	node_rules = (struct node_rules){.caps = caps, .nb_planes = 2};
 	brightness = 0;
 	nb_opened = 0;
-	v4l2_sys = (struct v4l2_sys){
-		node_open, node_close, node_set_blocking, node_ioctl, node_map, node_unmap};
+	v4l2_sys = (struct v4l2_sys){node_open, node_close, node_set_blocking, node_ioctl, node_map,
+		node_unmap, udmabuf_create};
 }
 
 /* ---- what the test does to it ---- */
@@ -661,40 +681,8 @@ node_unplug(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* The kernel tells for each epoll what it waits for. */
-static uint32_t
-polled_in(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	uint32_t found = 0, events;
-	char line[128];
-	int fd;
-
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-		if (sscanf(line, "tfd: %d events: %x", &fd, &events) == 2 && fd == newest) {
-			found |= events;
-		}
-	}
-	if (file != NULL) {
-		fclose(file);
-	}
-	return found;
-}
-
 uint32_t
 node_polled_for(void)
 {
-	DIR *dir = opendir("/proc/self/fdinfo");
-	const struct dirent *entry;
-	uint32_t found = 0;
-	char path[300];
-
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
-		found |= polled_in(path);
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
-	return found;
+	return fd_polled_for(newest);
 }

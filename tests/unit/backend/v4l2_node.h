@@ -26,6 +26,9 @@ struct node_rules {
 	uint32_t tuner_caps;
 	bool no_userptr;  /* REQBUFS of USERPTR: EINVAL */
 	bool bad_userptr; /* QBUF of USERPTR: EFAULT */
+	bool udmabuf;     /* there is a /dev/udmabuf */
+	bool no_dmabuf;   /* REQBUFS of DMABUF: EINVAL */
+	bool bad_dmabuf;  /* QBUF of DMABUF: EINVAL */
 	int open_error;   /* errno, 0: none */
 	bool unplugged;   /* every ioctl: ENODEV */
 	uint32_t slow_ms; /* each of slow_cmd takes that long */
@@ -57,6 +60,8 @@ void node_event(uint32_t type, uint32_t id);
 /* What the driver would see as polled for, of the newest open: EPOLL* of an epoll in this process.
  */
 uint32_t node_polled_for(void);
+/* The same of any descriptor. */
+uint32_t fd_polled_for(int fd);
 /* The cable is pulled: every open is woken. */
 void node_unplug(void);
 

@@ -171,32 +171,32 @@ ask(struct host_queue *q, enum host_mode mode, void *arg)
 
 /* The guest's own pages lie in no file that udmabuf knows. */
 static bool
-is_possible(const struct host_queue *q, enum host_mode mode)
+is_possible(const struct host_queue *q, enum host_mode mode, bool shared)
 {
-	return mode != HOST_DMABUF || (q->host->dev->udmabuf >= 0 && !q->shared);
+	return mode != HOST_DMABUF || (q->host->dev->udmabuf >= 0 && !shared);
 }
 
 typedef int make_fn(struct host_queue *q, enum host_mode mode, void *arg);
 
 /* From `first` on. -EINVAL is a driver's word for a kind of memory that it does not know. */
 static int
-try_from(struct host_queue *q, enum host_mode first, make_fn *make, void *arg)
+try_from(struct host_queue *q, enum host_mode first, bool shared, make_fn *make, void *arg)
 {
 	int err = -EINVAL;
 
 	for (enum host_mode mode = first; mode < HOST_NB_MODES && err == -EINVAL; mode++) {
-		err = is_possible(q, mode) ? make(q, mode, arg) : -EINVAL;
+		err = is_possible(q, mode, shared) ? make(q, mode, arg) : -EINVAL;
 	}
 	return err;
 }
 
 static int
-try_modes(struct host_queue *q, enum host_mode wanted, make_fn *make, void *arg)
+try_modes(struct host_queue *q, enum host_mode wanted, bool shared, make_fn *make, void *arg)
 {
 	if (wanted == HOST_AUTO) {
-		return try_from(q, HOST_IMPORT, make, arg);
+		return try_from(q, HOST_IMPORT, shared, make, arg);
 	}
-	return is_possible(q, wanted) ? make(q, wanted, arg) : -EINVAL;
+	return is_possible(q, wanted, shared) ? make(q, wanted, arg) : -EINVAL;
 }
 
 /* As long as the node says for each plane, and never shorter than the format. */
@@ -267,11 +267,12 @@ host_run_reqbufs(struct host_job *job)
 	struct host_queue *q = host_queue_of(job->host, rb->type);
 	uint32_t count = rb->count;
 	bool choose = count > 0 || q->mode == HOST_AUTO;
+	bool shared = rb->memory == V4L2_MEMORY_USERPTR;
 
 	memset(&job->made, 0, sizeof(job->made));
 	q->type = rb->type;
-	job->status =
-		choose ? try_modes(q, q->host->dev->buffers, ask, &count) : ask(q, q->mode, &count);
+	job->status = choose ? try_modes(q, q->host->dev->buffers, shared, ask, &count)
+	                     : ask(q, q->mode, &count);
 	if (job->status == -EBUSY || job->status == -ENODEV) {
 		return; /* nothing has changed */
 	}
@@ -279,7 +280,7 @@ host_run_reqbufs(struct host_job *job)
 	forget_queued(q);
 	q->nb_buffers = 0;
 	q->proved = false;
-	q->shared = rb->memory == V4L2_MEMORY_USERPTR;
+	q->shared = shared;
 	if (job->status == 0 && count > 0) {
 		job->status = take_over(q, 0, count, &job->made);
 	}
@@ -310,7 +311,6 @@ host_run_create_bufs(struct host_job *job)
 {
 	struct v4l2_create_buffers *cb = &job->arg.create_buffers;
 	struct host_queue *q = host_queue_of(job->host, cb->format.type);
-
 	bool shared = cb->memory == V4L2_MEMORY_USERPTR;
 
 	memset(&job->made, 0, sizeof(job->made));
@@ -320,7 +320,8 @@ host_run_create_bufs(struct host_job *job)
 	}
 	q->shared = shared;
 	q->type = cb->format.type;
-	job->status = try_modes(q, q->nb_buffers > 0 ? q->mode : q->host->dev->buffers, create, cb);
+	job->status = try_modes(
+		q, q->nb_buffers > 0 ? q->mode : q->host->dev->buffers, shared, create, cb);
 	if (job->status == 0 && cb->count > 0) {
 		/* Indices are the guest's: none may be missing. */
 		job->status =
@@ -343,7 +344,7 @@ host_queue_fall_back(struct host_queue *q)
 
 		err = ask(q, q->mode, &none);
 		unmap_all(q);
-		err = err != 0 ? err : try_from(q, next, ask, &count);
+		err = err != 0 ? err : try_from(q, next, q->shared, ask, &count);
 	}
 	if (err == 0 && count < q->nb_buffers) {
 		err = -ENOMEM;

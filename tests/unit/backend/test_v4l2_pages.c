@@ -9,6 +9,7 @@
 #include "fake/guest_virtq.h"
 #include "harness.h"
 #include "v4l2_node.h"
+#include "v4l2_udmabuf.h"
 
 #define CAPTURE  V4L2_BUF_TYPE_VIDEO_CAPTURE
 #define OUTPUT   V4L2_BUF_TYPE_VIDEO_OUTPUT
@@ -24,6 +25,7 @@ struct ask {
 };
 
 static struct h *h;
+static bool udmabuf; /* there is a /dev/udmabuf */
 static uint32_t s;
 static uint8_t (*pages)[PAGE];
 
@@ -34,6 +36,7 @@ setup(uint32_t caps, const char *buffers, const char *max_pieces)
 		{"node", "camera"}, {"buffers", buffers}, {"max-pieces", max_pieces}};
 
 	node_setup(caps);
+	node_rules.udmabuf = udmabuf;
 	h = h_create(&(struct h_config){.backend = backend_find("v4l2"),
 		.options = options,
 		.nb_options = 3,
@@ -278,6 +281,7 @@ Test(v4l2_pages, pieces_that_are_not_whole_pages_are_copied_or_refused)
 
 Test(v4l2_pages, a_node_that_takes_no_pages_is_copied_from)
 {
+	udmabuf = true; /* which knows nothing of the guest's memory */
 	for (int i = 0; i < 2; i++) {
 		setup(CAMERA, "auto", "4096");
 		node_rules.no_userptr = i == 0;
@@ -291,8 +295,12 @@ Test(v4l2_pages, a_node_that_takes_no_pages_is_copied_from)
 		cr_assert_eq(h->device->counters.bytes_copied, NODE_SIZE - 1);
 		teardown();
 	}
+	cr_assert_eq(udmabuf_nb_made(), 0);
 	setup(CAMERA, "import", "4096");
 	node_rules.no_userptr = true;
+	cr_assert_eq(reqbufs(CAPTURE, 2), -EINVAL);
+	teardown();
+	setup(CAMERA, "dmabuf", "4096");
 	cr_assert_eq(reqbufs(CAPTURE, 2), -EINVAL);
 	teardown();
 }

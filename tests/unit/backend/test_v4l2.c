@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "v4l2_bench.h"
 #include "v4l2_node.h"
 
 #define CAPTURE  V4L2_BUF_TYPE_VIDEO_CAPTURE
@@ -54,18 +54,6 @@ arena_is_empty(void)
 	shm_arena_usage(h->device->arena, &usage);
 	return usage.allocated_bytes == 0;
 }
-
-/* Passes until it is so; the host's thread takes its time. */
-#define eventually(condition)                                            \
-	do {                                                             \
-		bool is_so_ = false;                                     \
-		for (unsigned int n_ = 0; !is_so_ && n_ < 20000; n_++) { \
-			is_so_ = (condition);                            \
-			h_pass(h, 1);                                    \
-			usleep(is_so_ ? 0 : 100);                        \
-		}                                                        \
-		cr_assert(is_so_, "never: %s", #condition);              \
-	} while (0)
 
 static void
 teardown(void)

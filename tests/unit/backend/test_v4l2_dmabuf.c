@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "v4l2_bench.h"
 #include "v4l2_node.h"
 #include "v4l2_udmabuf.h"
 
@@ -37,18 +37,6 @@ setup(const char *buffers)
 	node_rules.udmabuf = node_rules.no_userptr = true;
 	start(buffers);
 }
-
-/* Until it is so; the host's thread takes its time. */
-#define eventually(condition)                                            \
-	do {                                                             \
-		bool is_so_ = false;                                     \
-		for (unsigned int n_ = 0; !is_so_ && n_ < 20000; n_++) { \
-			is_so_ = (condition);                            \
-			h_pass(h, 1);                                    \
-			usleep(is_so_ ? 0 : 100);                        \
-		}                                                        \
-		cr_assert(is_so_, "never: %s", #condition);              \
-	} while (0)
 
 static void
 teardown(uint32_t s)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fake/guest_virtq.h"
-#include "harness.h"
+#include "v4l2_bench.h"
 #include "v4l2_node.h"
 #include "v4l2_udmabuf.h"
 
@@ -47,17 +47,6 @@ setup(uint32_t caps, const char *buffers, const char *max_pieces)
 		(uintptr_t)fake_guest_alloc(h->guest, 0, (NB_PAGES + 1) * PAGE), PAGE);
 	s = h_open(h);
 }
-
-#define eventually(condition)                                            \
-	do {                                                             \
-		bool is_so_ = false;                                     \
-		for (unsigned int n_ = 0; !is_so_ && n_ < 20000; n_++) { \
-			is_so_ = (condition);                            \
-			h_pass(h, 1);                                    \
-			usleep(is_so_ ? 0 : 100);                        \
-		}                                                        \
-		cr_assert(is_so_, "never: %s", #condition);              \
-	} while (0)
 
 static void
 teardown(void)

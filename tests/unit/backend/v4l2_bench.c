@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <criterion/criterion.h>
-#include <unistd.h>
-
 #include "v4l2_bench.h"
 #include "v4l2_node.h"
 
@@ -20,10 +17,6 @@ void
 v4l2_bench_destroy(struct h *h, uint32_t session)
 {
 	h_close(h, session);
-	for (unsigned int n = 0; node_nb_open() > 0 && n < 20000; n++) {
-		h_pass(h, 1);
-		usleep(100);
-	}
-	cr_assert_eq(node_nb_open(), 0);
+	eventually(node_nb_open() == 0);
 	h_destroy(h);
 }

@@ -123,6 +123,7 @@ main(int argc, char **argv)
 		NULL, NULL};
 	static struct group groups[STREAMS_MAX_GROUPS];
 	struct streams_options o = {.cpus = CPU_PAIR_DEFAULT,
+		.pages = "4k",
 		.counts = {1, 16, 64, 256},
 		.nb_counts = 4,
 		.fps = 60,

@@ -31,6 +31,18 @@ clock_tsc(void)
 #endif
 }
 
+/* The same when all that was read ahead of it is there: a CPU may read its TSC before. */
+static inline uint64_t
+clock_tsc_after_loads(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ volatile("lfence" ::: "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("dsb ld; isb" ::: "memory");
+#endif
+	return clock_tsc();
+}
+
 /* CLOCK_MONOTONIC in ns. */
 static inline uint64_t
 clock_monotonic_ns(void)

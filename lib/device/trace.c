@@ -13,7 +13,7 @@ void
 device_trace_dequeued(struct vmedia_device *device, struct virtq_chain **taken, unsigned int nb)
 {
 	uint64_t first = device->vqs[DEVICE_COMMANDQ].stats.nb_chains - nb;
-	uint64_t now_tsc = clock_tsc();
+	uint64_t now_tsc = clock_tsc_after_loads();
 	unsigned int i;
 
 	for (i = 0; i < nb; i++) {

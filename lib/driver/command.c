@@ -169,7 +169,7 @@ complete(struct driver *drv, struct command *cmd, uint32_t used_len)
 		return;
 	}
 	cmd->state = COMMAND_HELD;
-	cmd->timing.seen_tsc = clock_tsc();
+	cmd->timing.seen_tsc = clock_tsc_after_loads();
 	drv->stats.completions++;
 	cmd->used_len = used_len;
 	if (unlikely(used_len > cmd->write_bytes)) {
@@ -201,7 +201,7 @@ void
 command_give_up(struct command *cmd, int status)
 {
 	cmd->state = COMMAND_GIVEN_UP;
-	cmd->timing.seen_tsc = clock_tsc();
+	cmd->timing.seen_tsc = clock_tsc_after_loads();
 	finish(cmd, status);
 	/* The session and the argument may go away now; the slot stays. */
 	cmd->session = NULL;

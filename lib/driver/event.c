@@ -182,7 +182,7 @@ take(struct driver *drv, uint16_t token, uint32_t len, struct driver_event *even
 	struct driver_session *session;
 	bool ok;
 
-	event->seen_tsc = clock_tsc();
+	event->seen_tsc = clock_tsc_after_loads();
 	drv->event_seen_tsc = event->seen_tsc;
 	drv->last_event = mem;
 	drv->nb_events_taken++;

@@ -55,6 +55,19 @@ make(const struct v4l2_device *dev, const char *addr, uint32_t length)
 	return v4l2_sys.create_dmabuf(dev->udmabuf, &create);
 }
 
+/* Whatever the reason: not the node's, which is still there. */
+static int
+refuse(struct v4l2_device *dev, struct host_dmabuf *d)
+{
+	if (!dev->told_dmabuf) {
+		dev->told_dmabuf = true;
+		log_warning(&log_v4l2, "device %s: " UDMABUF " makes no DMA buffer of %u bytes: %s",
+			vmedia_device_name(dev->device), d->length, strerror(-d->fd));
+	}
+	d->addr = NULL;
+	return -EINVAL;
+}
+
 int
 host_dmabuf_of(struct host_buffer *hb, uint32_t p)
 {
@@ -68,13 +81,7 @@ host_dmabuf_of(struct host_buffer *hb, uint32_t p)
 	}
 	*d = (struct host_dmabuf){.addr = hb->addrs[p], .length = hb->lengths[p]};
 	d->fd = make(hb->queue->host->dev, hb->addrs[p], hb->lengths[p]);
-	if (d->fd < 0) {
-		int err = d->fd;
-
-		d->addr = NULL;
-		return err;
-	}
-	return d->fd;
+	return d->fd >= 0 ? d->fd : refuse(hb->queue->host->dev, d);
 }
 
 /*

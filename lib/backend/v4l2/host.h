@@ -52,8 +52,9 @@ enum host_wait {
 struct v4l2_device {
 	const char *node; /* options */
 	uint32_t fd, buffers, wait, blind_after;
-	char path[64]; /* of fd */
-	int udmabuf;   /* fd; -1: there is none, or it is of no use. Constant */
+	char path[64];    /* of fd */
+	int udmabuf;      /* fd; -1: there is none, or it is of no use. Constant */
+	bool told_dmabuf; /* T: the log knows that it makes none */
 	struct vmedia_device *device;
 	struct reactor *reactor; /* the device's */
 	struct reactor *thread;
@@ -211,7 +212,7 @@ host_queue_of(struct host *host, uint32_t type)
 /* Control thread. Negative errno: it is what was asked for, and cannot be had. */
 int host_dmabuf_start(struct v4l2_device *dev);
 void host_dmabuf_stop(struct v4l2_device *dev);
-/* On the thread: the fd of a plane, made where it is not there yet. Negative errno. */
+/* On the thread: the fd of a plane, made where it is not there yet. -EINVAL: it cannot be. */
 int host_dmabuf_of(struct host_buffer *hb, uint32_t p);
 void host_dmabuf_to_guest(const struct host_buffer *hb);
 void host_dmabuf_from_guest(const struct host_buffer *hb);

@@ -199,3 +199,32 @@ Test(v4l2_dmabuf, what_cannot_use_an_address_is_given_a_dma_buffer_and_at_last_c
 	cr_assert_eq(udmabuf_nb(), 0, "those that were of no use are gone");
 	teardown(s);
 }
+
+Test(v4l2_dmabuf, where_none_can_be_made_it_is_copied_and_the_node_is_still_there)
+{
+	uint32_t s;
+
+	setup("auto");
+	node_rules.create_error = ENODEV;
+	s = capture();
+	frames_arrive(s, 8);
+	cr_assert_eq(h->device->counters.bytes_copied, 8 * (NODE_SIZE - 1));
+	teardown(s);
+}
+
+Test(v4l2_dmabuf, where_none_can_be_made_and_nothing_else_is_allowed_buffers_come_back_bad)
+{
+	struct virtio_media_event_dqbuf event;
+	int len = -EAGAIN;
+	uint32_t s;
+
+	setup("dmabuf");
+	node_rules.create_error = ENODEV;
+	s = capture();
+	eventually((len = h_event(h, &event)) != -EAGAIN);
+	cr_assert_neq(event.buffer.flags & V4L2_BUF_FLAG_ERROR, 0);
+	node_rules.create_error = 0;
+	cr_assert_eq(stream(s, false), 0, "the session goes on");
+	cr_assert_eq(reqbufs(s, 0), 0);
+	teardown(s);
+}

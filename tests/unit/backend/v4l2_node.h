@@ -27,6 +27,7 @@ struct node_rules {
 	bool no_userptr;  /* REQBUFS of USERPTR: EINVAL */
 	bool bad_userptr; /* QBUF of USERPTR: EFAULT */
 	bool udmabuf;     /* there is a /dev/udmabuf */
+	int create_error; /* errno of UDMABUF_CREATE, 0: none */
 	bool no_dmabuf;   /* REQBUFS of DMABUF: EINVAL */
 	bool bad_dmabuf;  /* QBUF of DMABUF: EINVAL */
 	int open_error;   /* errno, 0: none */

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "v4l2_node.h"
+
 #define MAX_FDS 1024
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,6 +46,9 @@ udmabuf_create(int udmabuf, const struct udmabuf_create *create)
 	int seals = fcntl((int)create->memfd, F_GET_SEALS);
 	void *memory;
 
+	if (node_rules.create_error != 0) {
+		return -node_rules.create_error;
+	}
 	if (fds[udmabuf].memory != MAP_FAILED || seals < 0 || !(seals & F_SEAL_SHRINK) ||
 		seals & F_SEAL_WRITE || create->offset % page_bytes != 0 || create->size == 0 ||
 		create->size % page_bytes != 0) {

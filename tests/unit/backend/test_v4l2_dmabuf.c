@@ -200,6 +200,7 @@ Test(v4l2_dmabuf, what_cannot_use_an_address_is_given_a_dma_buffer_and_at_last_c
 	teardown(s);
 }
 
+/* proves: R-68 */
 Test(v4l2_dmabuf, where_none_can_be_made_it_is_copied_and_the_node_is_still_there)
 {
 	uint32_t s;

@@ -268,6 +268,7 @@ Test(v4l2_pages, pieces_that_are_not_whole_pages_are_copied_or_refused)
 	}
 }
 
+/* proves: R-68 */
 Test(v4l2_pages, a_node_that_takes_no_pages_is_copied_from)
 {
 	udmabuf = true; /* which knows nothing of the guest's memory */

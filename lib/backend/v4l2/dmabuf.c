@@ -68,6 +68,15 @@ refuse(struct v4l2_device *dev, struct host_dmabuf *d)
 	return -EINVAL;
 }
 
+static void
+let_go(struct host_dmabuf *d)
+{
+	if (d->addr != NULL) {
+		v4l2_sys.close(d->fd);
+		d->addr = NULL;
+	}
+}
+
 int
 host_dmabuf_of(struct host_buffer *hb, uint32_t p)
 {
@@ -76,9 +85,7 @@ host_dmabuf_of(struct host_buffer *hb, uint32_t p)
 	if (d->addr == hb->addrs[p] && d->length == hb->lengths[p]) {
 		return d->fd;
 	}
-	if (d->addr != NULL) {
-		v4l2_sys.close(d->fd);
-	}
+	let_go(d);
 	*d = (struct host_dmabuf){.addr = hb->addrs[p], .length = hb->lengths[p]};
 	d->fd = make(hb->queue->host->dev, hb->addrs[p], hb->lengths[p]);
 	return d->fd >= 0 ? d->fd : refuse(hb->queue->host->dev, d);
@@ -116,11 +123,6 @@ void
 host_dmabuf_drop(struct host_buffer *hb)
 {
 	for (uint32_t p = 0; p < VIDEO_MAX_PLANES; p++) {
-		struct host_dmabuf *d = &hb->dmabufs[p];
-
-		if (d->addr != NULL) {
-			v4l2_sys.close(d->fd);
-			d->addr = NULL;
-		}
+		let_go(&hb->dmabufs[p]);
 	}
 }

@@ -220,6 +220,14 @@ class Vmediad:
                 'arena bytes': device['arena_allocated_bytes'],
                 'arena ranges': device['arena_ranges']}
 
+    def quiet_usage(self, name):
+        """The same once nothing changes any more."""
+        last, now = None, self.usage(name)
+        while now != last:
+            time.sleep(0.3)
+            last, now = now, self.usage(name)
+        return now
+
     def cpu_ns(self, tid):
         """(time on a CPU, time runnable but waiting for one) of a thread, ns."""
         text = Path(f'/proc/{self.pid}/task/{tid}/schedstat').read_text(encoding='utf-8')

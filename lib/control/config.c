@@ -54,6 +54,8 @@ const struct vmedia_option config_device_options[] = {
 		VMEDIA_OPTION_BOOL, DEVICE(shared_pages), 0, 0, NULL, "no"},
 	{"remove-buffers", "single buffers can be given back (REMOVE_BUFS): see vmediad.md",
 		VMEDIA_OPTION_BOOL, DEVICE(remove_buffers), 0, 0, NULL, "no"},
+	{"coalesce-us", "least time between two interrupts for frames alone, µs; 0: none",
+		VMEDIA_OPTION_U32, DEVICE(coalesce_us), 0, 10000, NULL, "0"},
 	{"arena-no-access", "test: map the arena PROT_NONE in vmediad", VMEDIA_OPTION_BOOL,
 		DEVICE(arena_no_access), 0, 0, NULL, "no"},
 	{"stamp-done", "test: a frame's timecode tells the TSC when it was done",

@@ -32,6 +32,7 @@ struct config_device {
 	uint32_t shared_pages;
 	uint32_t remove_buffers;
 	uint32_t arena_no_access;
+	uint32_t coalesce_us;
 	uint32_t stamp_done;
 	const char *hugetlbfs;
 	/* keys of the backend, checked against its table when the whole device is known */

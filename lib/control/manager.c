@@ -134,6 +134,7 @@ plan_device(const struct manager *m, uint32_t index, struct device_config *plan)
 		.shared_pages = d->shared_pages != 0,
 		.remove_buffers = d->remove_buffers != 0,
 		.deadline_ms = d->deadline_ms,
+		.coalesce_us = d->coalesce_us,
 		.stamp_done = d->stamp_done != 0,
 		.transport = &vhost_user_ops,
 		/* an inherited socket stands for its path */

@@ -65,6 +65,21 @@ add_hist(struct rte_tel_data *data, const char *prefix, const struct hist *live)
 	}
 }
 
+/* Of both queues. */
+static void
+add_bells(struct rte_tel_data *data, const struct device_stats *stats)
+{
+	static const char *const queues[TRANSPORT_NB_QUEUES] = {"commandq", "eventq"};
+	char key[64];
+
+	for (size_t i = 0; i < TRANSPORT_NB_QUEUES; i++) {
+		snprintf(key, sizeof(key), "%s_notified", queues[i]);
+		compat_tel_add_u64(data, key, stats->bells[i].notified);
+		snprintf(key, sizeof(key), "%s_suppressed", queues[i]);
+		compat_tel_add_u64(data, key, stats->bells[i].suppressed);
+	}
+}
+
 static void
 add_counters(struct rte_tel_data *data, const struct vmedia_device *device)
 {
@@ -77,6 +92,7 @@ add_counters(struct rte_tel_data *data, const struct vmedia_device *device)
 #define X(name, help) compat_tel_add_u64(data, "refused_" #name, stats.refused.name);
 	DEVICE_REFUSALS(X)
 #undef X
+	add_bells(data, &stats);
 	compat_tel_add_u64(data, "open_sessions", stats.open_sessions);
 	compat_tel_add_u64(data, "pending_events", stats.pending_events);
 	compat_tel_add_u64(data, "started", stats.started);

@@ -43,6 +43,7 @@ struct device_config {
 	bool remove_buffers;  /* VIDIOC_REMOVE_BUFS exists, where the core has the buffers */
 	uint32_t deadline_ms; /* a deferred command is answered by then [2000] */
 	uint32_t drain_ms;    /* longest wait for events in flight at STREAMOFF … [200] (T-11) */
+	uint32_t coalesce_us; /* between two notifications of frames alone; 0: one per pass */
 	uint32_t pass_commands; /* commands taken per pass [32] */
 	/* For benches: the low 32 bits of the TSC at which a frame was done are the user bits of
 	 * its timecode, so that a driver can tell how long ago that was. */
@@ -147,6 +148,10 @@ struct device_stats {
 	uint32_t open_sessions;
 	uint32_t pending_events;
 	bool started;
+	struct {
+		uint64_t notified;   /* the driver, by its eventfd */
+		uint64_t suppressed; /* it did not want to be */
+	} bells[TRANSPORT_NB_QUEUES];
 	enum virtq_broken broken; /* why a ring is not served; VIRTQ_SOUND: all is well */
 	struct shm_arena_usage arena;
 	uint64_t work_tsc; /* ticks its reactor spent in the backend's work (rendering) */

@@ -64,17 +64,6 @@ slow_down(void)
 #define slow_down() ((void)0)
 #endif
 
-void
-device_notify(struct vmedia_device *device)
-{
-	if (unlikely(trace_enabled(notify))) {
-		device_trace_notify(device, DEVICE_COMMANDQ);
-		device_trace_notify(device, DEVICE_EVENTQ);
-		return;
-	}
-	virtq_notify_all(device->vqs, TRANSPORT_NB_QUEUES);
-}
-
 /* For the histogram, and for a tracer. */
 static void
 answers_account(struct vmedia_device *device, uint64_t now_tsc)
@@ -139,6 +128,14 @@ backend_poll(struct vmedia_device *device, uint64_t now_tsc)
 	return device->backend_due_tsc <= now_tsc;
 }
 
+static uint64_t
+next_due(const struct vmedia_device *device)
+{
+	uint64_t due_tsc = MIN(device->backend_due_tsc, device->next_deadline_tsc);
+
+	return MIN(due_tsc, device->bell_due_tsc);
+}
+
 /* Nothing to do before the driver sends a command or something is due; the reactor is told. */
 static void
 device_rest(struct vmedia_device *device)
@@ -149,7 +146,7 @@ device_rest(struct vmedia_device *device)
 		.mask = look.mask,
 		.value = look.value,
 		.until_equal = look.until_equal,
-		.due_tsc = MIN(device->backend_due_tsc, device->next_deadline_tsc),
+		.due_tsc = next_due(device),
 	};
 
 	reactor_poller_rest(device->reactor, &device->poller, &rest);
@@ -179,7 +176,7 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	if (device->nb_pending > 0) {
 		n += event_flush(device);
 	}
-	device_notify(device);
+	device_notify(device, now_tsc);
 	if (unlikely(!TAILQ_EMPTY(&device->draining))) {
 		event_drain_check(device);
 	}
@@ -246,7 +243,7 @@ device_deadline(struct poller *poller)
 	if (!device->running && !device->quiescing) {
 		return REACTOR_NO_DEADLINE;
 	}
-	return MIN(device->backend_due_tsc, device->next_deadline_tsc);
+	return next_due(device);
 }
 
 const struct poller_ops device_poller_ops = {

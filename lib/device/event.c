@@ -249,6 +249,14 @@ event_in_place(const struct virtq_chain *chain)
 	return iov->iov_base;
 }
 
+/* A driver with no other buffer at the device, or whose stream ends here, waits for this one. */
+static bool
+event_rings_now(const struct bufq *queue, const struct bufq_buffer *buffer)
+{
+	return queue->nb_queued == 0 ||
+	       (buffer->pub.flags & (V4L2_BUF_FLAG_ERROR | V4L2_BUF_FLAG_LAST)) != 0;
+}
+
 static bool
 publish_buffer(struct vmedia_device *device, struct pending *pending)
 {
@@ -270,6 +278,7 @@ publish_buffer(struct vmedia_device *device, struct pending *pending)
 	} else if (!event_write(device, &copy, sizeof(copy))) {
 		return false;
 	}
+	device->bell_now |= event_rings_now(queue, buffer);
 	bufq_dequeued(queue, buffer);
 	session->last_event = device->nb_published + 1;
 	return true;
@@ -287,6 +296,7 @@ publish_event(struct vmedia_device *device, struct pending *pending)
 	if (unlikely(!event_write(device, &event, sizeof(event)))) {
 		return false;
 	}
+	device->bell_now = true;
 	subscription->pending_valid = false;
 	trace_hook(event_publish, .device = (uint16_t)device->index,
 		.session = subscription->session->id, .type = subscription->type,

@@ -30,6 +30,8 @@ device_stats(const struct vmedia_device *device, struct device_stats *stats)
 	DEVICE_REFUSALS(X)
 #undef X
 	for (unsigned int i = 0; i < TRANSPORT_NB_QUEUES; i++) {
+		stats->bells[i].notified = counter_read(&device->vqs[i].stats.nb_notified);
+		stats->bells[i].suppressed = counter_read(&device->vqs[i].stats.nb_suppressed);
 		stats->refused.bad_chains += counter_read(&device->vqs[i].stats.nb_bad_chain);
 	}
 	stats->work_tsc = counter_read(&device->work_tsc);

@@ -20,6 +20,7 @@
  *   mapping.c      MMAP, MUNMAP, the window
  *   forward*.c     for backends that forward to another device: vmedia/forward.h
  *   move.c         to another reactor
+ *   notify.c       HOT: which bells are rung when
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
  *   offload.c      work and jobs of backends, on top of the reactor's
  *   registry.c     the list of backends, options
@@ -231,6 +232,10 @@ struct vmedia_device {
 	uint64_t nb_pending;
 	uint32_t pass_commands;
 	bool stamp_done;
+	bool bell_now;           /* something published does not wait for the eventq's bell */
+	uint64_t coalesce_tsc;   /* length between two bells for frames; 0: one in each pass */
+	uint64_t next_bell_tsc;  /* not earlier, for frames alone */
+	uint64_t bell_due_tsc;   /* frames wait for this bell */
 	uint32_t nb_unpublished; /* answers pushed since the last flush of the commandq */
 	uint32_t nb_spans;       /* of these, with times for a tracer */
 	uint32_t first_free;     /* free slots: free_chains[first_free .. DEVICE_NB_REQUESTS - 1] */
@@ -611,8 +616,10 @@ void device_trace_memory(struct vmedia_device *device);
 /* ---- device_poll.c */
 /* Events caused by commands, then the answers. */
 void answers_publish(struct vmedia_device *device);
-/* Rings the bells of a driver that wants to hear of what was published. */
-void device_notify(struct vmedia_device *device);
+
+/* ---- notify.c */
+/* Rings the bells of a driver that wants to hear of what was published; now_tsc is about now. */
+void device_notify(struct vmedia_device *device, uint64_t now_tsc);
 
 /* ---- device.c */
 void device_quiesce_check(struct vmedia_device *device); /* nothing in flight any more? */

@@ -36,7 +36,7 @@ device_quiesce_check(struct vmedia_device *device)
 		return;
 	}
 	answers_publish(device);
-	device_notify(device);
+	device_notify(device, clock_tsc());
 	device->quiescing = false;
 	device->stopping = false;
 	device->quiet = true;

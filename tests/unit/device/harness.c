@@ -316,6 +316,7 @@ h_create(const struct h_config *given)
 		.remove_buffers = c->remove_buffers,
 		.deadline_ms = c->deadline_ms,
 		.drain_ms = c->drain_ms,
+		.coalesce_us = c->coalesce_us,
 		.transport = &loopback_ops,
 	};
 	struct h *h = calloc(1, sizeof(*h));

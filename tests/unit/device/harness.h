@@ -48,6 +48,7 @@ struct h_config {
 	bool remove_buffers;
 	uint32_t deadline_ms;
 	uint32_t drain_ms;
+	uint32_t coalesce_us;
 	uint32_t max_windows;
 	uint32_t max_sessions;
 	uint64_t arena_bytes;                     /* 0: the device's default */

@@ -17,8 +17,8 @@ static const struct argp_option rows[] = {
 	{"cpus", 'c', "DRIVER,DEVICE", 0, "two CPUs (default: the first two)", 0},
 	{"packed", 'p', NULL, 0, "packed rings (default: split)", 0},
 	{"direct", 'd', NULL, 0, "no indirect descriptors", 0},
-	{"rounds", 'r', "N", 0, "each with new processes, 4 to 100 (default 8)", 0},
-	{"pairs", 'n', "N", 0, "turns A B B A per round, 1 to 100 (default 8)", 0},
+	{"rounds", 'r', "N", 0, "each with new processes, 4 to 100 (default 12)", 0},
+	{"pairs", 'n', "N", 0, "turns A B B A per round, 1 to 100 (default 6)", 0},
 	{"samples", 's', "N", 0, "round trips per shape and slice (default 2000)", 0},
 	{"same", 't', "PART", 0, "what counts as no difference (default 0.03)", 0},
 	{"json", 'j', "FILE", 0, "write everything, each ratio included", 0},
@@ -230,8 +230,8 @@ main(int argc, char **argv)
 	int ret;
 
 	c.o = (struct compare_options){.common.cpus = CPU_PAIR_DEFAULT,
-		.rounds = 8,
-		.pairs = 8,
+		.rounds = 12,
+		.pairs = 6,
 		.samples = 2000,
 		.same = 0.03};
 	option_parse(&argp, argc, argv, &c.o, &c.o.common.cpus);

@@ -47,6 +47,7 @@ struct config {
 	const char *cpus; /* text; parsed into reactor_cpus */
 	uint32_t idle;    /* enum reactor_idle */
 	uint32_t spin_us;
+	uint32_t umwait;
 	uint32_t budget_us;
 	uint32_t balance_ms; /* 0: devices stay */
 	uint32_t trace;

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "control/config.h"
+#include "reactor/reactor.h"
 
 static int
 add_cpu(struct config *config, long cpu, const cpu_set_t *allowed, char *why, size_t why_bytes)
@@ -198,11 +199,29 @@ check_device(const struct config *config, uint32_t index, char *why, size_t why_
 	return check_forwarding(device, why, why_bytes);
 }
 
+static int
+check_umwait(const struct config *config, char *why, size_t why_bytes)
+{
+	const char *but = NULL;
+
+	if (!reactor_can_umwait()) {
+		but = "this CPU has no UMWAIT (WAITPKG)";
+	} else if (config->idle == REACTOR_INTERRUPT) {
+		but = "with idle=interrupt a reactor never spins";
+	}
+	if (config->umwait == 0 || but == NULL) {
+		return 0;
+	}
+	snprintf(why, why_bytes, "umwait=yes: %s: leave it away", but);
+	return -EINVAL;
+}
+
 int
 config_check(struct config *config, char *why, size_t why_bytes)
 {
 	int rc = check_cpus(config, why, why_bytes);
 
+	rc = rc != 0 ? rc : check_umwait(config, why, why_bytes);
 	if (rc == 0 && config->nb_devices == 0) {
 		snprintf(why, why_bytes,
 			"no device: say --device socket=PATH,backend=NAME or give a config file");

@@ -92,6 +92,7 @@ start_reactors(struct manager *m)
 			.cpu = m->config->reactor_cpus[i],
 			.idle = (enum reactor_idle)m->config->idle,
 			.spin_us = m->config->spin_us,
+			.umwait = m->config->umwait != 0,
 			.budget_us = m->config->budget_us,
 			.thread_init = thread_init,
 		};

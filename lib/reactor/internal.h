@@ -5,7 +5,7 @@
  *   reactor.c  the pass and the loop (HOT)      message.c  the inbox (HOT)
  *   idle.c     when and how to sleep            offload.c  the helper thread
  *   thread.c   create, start, stop, CPUs        trace.c    what tracers hear
- *   slots.c    the table of pollers
+ *   slots.c    the table of pollers         umwait.c   waiting for a store (HOT)
  *
  * The sleep protocol (Dekker's): a sender publishes, then looks at `sleeping`; the reactor
  * publishes `sleeping`, then looks at the inbox. All four accesses are seq_cst, so at least one of
@@ -70,6 +70,7 @@ struct reactor {
 	uint64_t min_sleep_tsc;
 	uint64_t stat_tsc; /* when the last reactor_stat was traced */
 	enum reactor_idle idle;
+	bool umwait; /* instead of spinning */
 	bool stopping;
 	unsigned int nb_jobs; /* offload jobs not done yet */
 	int epoll_fd;
@@ -122,6 +123,23 @@ void slots_compact(struct reactor *reactor);
 void slots_fini(struct reactor *reactor);
 /* Messages and offload jobs only, until there are none. */
 void reactor_finish(struct reactor *reactor);
+
+/* Nothing to do for it. The word of one that does not rest may be gone: it is not looked at. */
+static inline bool
+slot_rests(const struct slot *slot, uint64_t now_tsc)
+{
+	uint16_t word;
+
+	if (now_tsc >= slot->due_tsc) {
+		return false;
+	}
+	word = __atomic_load_n(slot->word, __ATOMIC_RELAXED);
+	return ((word & slot->mask) == slot->value) != slot->until_equal;
+}
+
+/* umwait.c: waits until the driver writes, something is due, or some microseconds have passed.
+ * Returns the TSC now. Only where reactor_can_umwait(). */
+uint64_t reactor_umwait(struct reactor *reactor, uint64_t now_tsc);
 
 /* Sleeps unless there is a reason not to. Returns the TSC now, or 0 when it did not sleep. */
 uint64_t reactor_sleep(struct reactor *reactor, uint64_t now_tsc);

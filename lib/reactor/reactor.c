@@ -7,19 +7,6 @@
 
 #define LOOK_AT_ALL_NS NSEC_PER_MSEC
 
-/* The word of one that does not rest may be gone: it is not looked at. */
-static inline bool
-rests(const struct slot *slot, uint64_t now_tsc)
-{
-	uint16_t word;
-
-	if (now_tsc >= slot->due_tsc) {
-		return false;
-	}
-	word = __atomic_load_n(slot->word, __ATOMIC_RELAXED);
-	return ((word & slot->mask) == slot->value) != slot->until_equal;
-}
-
 /* What others changed without a word: memory that is gone (base/fault.h). */
 static bool
 looks_at_all(struct reactor *reactor, uint64_t now_tsc)
@@ -42,7 +29,7 @@ pollers_run(struct reactor *reactor, uint64_t now_tsc)
 	for (uint32_t i = 0; i < reactor->nb_slots; i++) {
 		struct slot *slot = &reactor->slots[i];
 
-		if ((!all && rests(slot, now_tsc)) || unlikely(slot->poller == NULL)) {
+		if ((!all && slot_rests(slot, now_tsc)) || unlikely(slot->poller == NULL)) {
 			continue;
 		}
 		slot->due_tsc = 0; /* unless it says otherwise */
@@ -183,6 +170,8 @@ reactor_loop(struct reactor *reactor)
 				idle_since = end = awake;
 				reactor->look_at_all = true;
 			}
+		} else if (unlikely(reactor->umwait)) {
+			end = reactor_umwait(reactor, end);
 		}
 		start = end;
 	}

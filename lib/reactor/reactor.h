@@ -39,11 +39,15 @@ struct reactor_config {
 	const char *name; /* thread name, at most 15 bytes; offload gets "-o" appended */
 	int cpu; /* CPU to pin to, or -1: not pinned, off the CPUs of others where there are such */
 	enum reactor_idle idle;
-	uint32_t spin_us;               /* ADAPTIVE: how long to spin before sleeping; default 50 */
-	uint32_t budget_us;             /* work per pass; default 50 */
+	bool umwait;        /* wait for a store instead of spinning; only if reactor_can_umwait() */
+	uint32_t spin_us;   /* ADAPTIVE: how long to spin before sleeping; default 50 */
+	uint32_t budget_us; /* work per pass; default 50 */
 	void (*thread_init)(void *arg); /* on the reactor thread, before the first pass; or NULL */
 	void *thread_init_arg;
 };
+
+/* Whether the CPU has UMWAIT (WAITPKG of x86-64). */
+bool reactor_can_umwait(void);
 
 struct reactor; /* opaque; one thread, one CPU, one epoll set */
 struct poller;

@@ -172,6 +172,7 @@ idle_init(struct reactor *reactor, const struct reactor_config *config)
 	uint32_t budget_us = config->budget_us != 0 ? config->budget_us : DEFAULT_BUDGET_US;
 
 	reactor->idle = config->idle;
+	reactor->umwait = config->umwait && reactor_can_umwait();
 	reactor->budget_tsc = clock_ns_to_tsc(budget_us * NSEC_PER_USEC);
 	reactor->min_sleep_tsc = clock_ns_to_tsc(MIN_SLEEP_US * NSEC_PER_USEC);
 	if (config->idle == REACTOR_ADAPTIVE) {

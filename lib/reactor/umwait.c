@@ -15,7 +15,7 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <x86gprintrin.h>
+#include <immintrin.h>
 
 #define LEAF          7
 #define ECX_WAITPKG   (1u << 5)

@@ -445,6 +445,46 @@ Test(v4l2_pages, a_reset_takes_everything_back_first)
 	h_destroy(h);
 }
 
+/* proves: R-68 R-99 */
+Test(v4l2_pages, a_node_that_fails_is_stopped_before_the_guest_has_its_pages_again)
+{
+	in_use();
+	qbuf(1, 7, 9);
+	eventually(node_nb_queued(false) == 2);
+	node_rules.fail_cmd = VIDIOC_DQBUF;
+	node_rules.fail_error = EIO;
+	cr_assert_geq(node_frame(false, 3, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(dqbuf().flags & V4L2_BUF_FLAG_ERROR, V4L2_BUF_FLAG_ERROR);
+		cr_assert_eq(node_nb_queued(false), 0);
+	}
+	teardown();
+}
+
+/* proves: S-5 */
+Test(v4l2_pages, a_node_that_does_not_start_anew_is_of_no_use_until_it_is_closed)
+{
+	const uint8_t *addr = in_use();
+	struct guest_mem mem;
+
+	node_rules.fail_cmd = VIDIOC_STREAMON;
+	node_rules.fail_error = EIO;
+	cr_assert_eq(fake_guest_mem(h->guest, &mem), 0);
+	loopback_set_memory(h->transport, &mem);
+	cr_assert_not(is_there(addr));
+	cr_assert_eq(dqbuf().flags & V4L2_BUF_FLAG_ERROR, V4L2_BUF_FLAG_ERROR);
+	eventually(qbuf_at(CAPTURE, 0, 5, 0, 2, 0) == -EIO);
+	h_close(h, s);
+	eventually(node_nb_open() == 0);
+	node_rules.fail_cmd = 0;
+	s = h_open(h);
+	cr_assert_eq(reqbufs(CAPTURE, 2), 2);
+	cr_assert_eq(stream(CAPTURE, true), 0);
+	qbuf(0, 2, 5);
+	frame(4, 2, 5);
+	teardown();
+}
+
 Test(v4l2_pages, an_unplugged_camera_lets_the_pages_go)
 {
 	const uint8_t *addr = in_use();

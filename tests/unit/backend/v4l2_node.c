@@ -505,6 +505,9 @@ node_ioctl(int fd, unsigned long cmd, void *arg)
 		sleep_ms(node_rules.slow_ms);
 		is_slow = false;
 	}
+	if (cmd == node_rules.fail_cmd) {
+		return -node_rules.fail_error;
+	}
 	pthread_mutex_lock(&lock);
 	ret = node_rules.unplugged ? -ENODEV : locked_ioctl(opens[fd], cmd, arg);
 	pthread_mutex_unlock(&lock);

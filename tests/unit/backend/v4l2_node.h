@@ -24,15 +24,17 @@ struct node_rules {
 	uint32_t caps;
 	uint32_t nb_planes; /* multi-planar types */
 	uint32_t tuner_caps;
-	bool no_userptr;  /* REQBUFS of USERPTR: EINVAL */
-	bool bad_userptr; /* QBUF of USERPTR: EFAULT */
-	bool udmabuf;     /* there is a /dev/udmabuf */
-	int create_error; /* errno of UDMABUF_CREATE, 0: none */
-	bool no_dmabuf;   /* REQBUFS of DMABUF: EINVAL */
-	bool bad_dmabuf;  /* QBUF of DMABUF: EINVAL */
-	int open_error;   /* errno, 0: none */
-	bool unplugged;   /* every ioctl: ENODEV */
-	uint32_t slow_ms; /* each of slow_cmd takes that long */
+	bool no_userptr;        /* REQBUFS of USERPTR: EINVAL */
+	bool bad_userptr;       /* QBUF of USERPTR: EFAULT */
+	bool udmabuf;           /* there is a /dev/udmabuf */
+	int create_error;       /* errno of UDMABUF_CREATE, 0: none */
+	bool no_dmabuf;         /* REQBUFS of DMABUF: EINVAL */
+	bool bad_dmabuf;        /* QBUF of DMABUF: EINVAL */
+	int open_error;         /* errno, 0: none */
+	bool unplugged;         /* every ioctl: ENODEV */
+	unsigned long fail_cmd; /* fails with ... */
+	int fail_error;         /* ... this errno */
+	uint32_t slow_ms;       /* each of slow_cmd takes that long */
 	unsigned long slow_cmd;
 	bool slow_close;
 };

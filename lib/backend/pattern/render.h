@@ -13,11 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+#include "base/util.h"
 #include "vmedia/backend.h"
 
 #define RENDER_MAX_WIDTH   4096
 #define RENDER_MAX_HEIGHT  2304
-#define RENDER_MAX_BPP     4 /* bytes per pixel of the widest format */
+#define RENDER_MAX_BPP     4     /* bytes per pixel of the widest format */
+#define RENDER_TILE_BYTES  65536 /* stay in an L2 cache, two of them for each layer */
 #define RENDER_NB_LAYERS   3
 #define RENDER_STRIP_WORDS 7
 #define RENDER_CELL        8 /* pixels, both ways */
@@ -111,6 +114,11 @@ struct render_layer {
 	uint8_t white[RENDER_MAX_WIDTH * RENDER_MAX_BPP];
 	uint8_t black[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* around a window */
 	uint8_t drawn[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* the row of cells or clock drawn last */
+	uint32_t nb_tile_rows;  /* base so many times, one after the other; 0: no two rows are alike
+	                         */
+	uint32_t nb_boxed_rows; /* the same with the box of the frame at hand; 0: not made yet */
+	uint8_t tile_memory[RENDER_TILE_BYTES + CACHE_LINE_BYTES]; /* see render_tile() */
+	uint8_t boxed_memory[RENDER_TILE_BYTES + CACHE_LINE_BYTES];
 	uint8_t row[RENDER_MAX_WIDTH * RENDER_MAX_BPP]; /* of a pattern that differs line by line */
 };
 
@@ -162,8 +170,14 @@ void render_put_cells(
 const uint8_t *window_row(struct render *r, struct render_layer *l, uint32_t line);
 
 /* ---- template.c */
-/* Fills base, white, black and grey of all layers for r->look. */
+/* Fills base, tile, white, black and grey of all layers for r->look. */
 void template_build(struct render *r);
+/* The first row of a tile: at the begin of a cache line, as rows of most formats are. */
+static inline uint8_t *
+render_tile(uint8_t *memory)
+{
+	return (uint8_t *)round_up((uintptr_t)memory, CACHE_LINE_BYTES);
+}
 /* Pixels x .. x + n - 1 of a row; x and n are even. */
 void template_put(const struct render_layer *l, uint8_t *row, uint32_t x, uint32_t n,
 	const struct render_colour *c);

@@ -177,6 +177,25 @@ fill_greys(struct render *r, struct render_layer *l)
 	}
 }
 
+/* Rows whose bytes all lie side by side are copied several at a time: large copies are faster. */
+static void
+put_tile(const struct render *r, struct render_layer *l)
+{
+	enum render_pattern pattern = r->look.pattern;
+	bool differs = pattern == RENDER_ZONE_PLATE || pattern == RENDER_NOISE;
+	uint32_t i;
+
+	l->nb_tile_rows = 0;
+	if (l->stride == l->row_bytes && r->look.window.width == 0 && !r->look.vflip &&
+		pattern != RENDER_CLOCK && (!differs || l->is_chroma)) {
+		l->nb_tile_rows = RENDER_TILE_BYTES / l->row_bytes;
+	}
+	for (i = 0; i < l->nb_tile_rows; i++) {
+		memcpy(render_tile(l->tile_memory) + (size_t)i * l->row_bytes, l->base,
+			l->row_bytes);
+	}
+}
+
 void
 template_build(struct render *r)
 {
@@ -205,5 +224,6 @@ template_build(struct render *r)
 			put_bars(r, l);
 			break;
 		}
+		put_tile(r, l);
 	}
 }

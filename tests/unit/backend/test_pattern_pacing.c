@@ -12,8 +12,8 @@
 #include "stream/check.h"
 #include "vmedia/backend.h"
 
-#define WIDTH      160
-#define HEIGHT     120
+#define WIDTH      480
+#define HEIGHT     240 /* more than one slice */
 #define BYTES      (WIDTH * HEIGHT)
 #define NB_BUFFERS 4
 #define TYPE       V4L2_BUF_TYPE_VIDEO_CAPTURE

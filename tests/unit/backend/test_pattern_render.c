@@ -411,9 +411,10 @@ Test(pattern_render, the_checker_accepts_each_of_two_thousand_frames_in_a_row)
 
 Test(pattern_render, slices_draw_the_same_bytes_as_one_go)
 {
-	for (int f = 0; f < NB_FORMATS; f++) {
-		struct picture whole = make(&shapes[f], 1280, 720, 32);
-		struct picture sliced = make(&shapes[f], 1280, 720, 32);
+	for (int f = 0; f < 2 * NB_FORMATS; f++) {
+		uint32_t padding = f % 2 * 32; /* rows side by side are drawn several at a time */
+		struct picture whole = make(&shapes[f / 2], 1280, 720, padding);
+		struct picture sliced = make(&shapes[f / 2], 1280, 720, padding);
 		struct render_strip strip = random_strip();
 		unsigned int nb_slices = 1;
 
@@ -422,7 +423,7 @@ Test(pattern_render, slices_draw_the_same_bytes_as_one_go)
 		while (!render_slice(sliced.render, 0)) {
 			nb_slices++;
 		}
-		cr_expect_gt(nb_slices, 40);
+		cr_expect_gt(nb_slices, 12);
 		cr_expect_eq(memcmp(whole.pixels, sliced.pixels, whole.bytes), 0);
 		destroy(&whole);
 		destroy(&sliced);

@@ -44,9 +44,7 @@ check_destroy(struct check *check)
 	for (uint32_t i = 0; i < CHECK_MAX_DEVICES; i++) {
 		free(check->devices[i]);
 	}
-	for (uint32_t i = 0; i < check->nb_sessions; i++) {
-		free(check->sessions[i]);
-	}
+	check_buffers_free(check);
 	free(check);
 }
 

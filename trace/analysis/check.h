@@ -13,10 +13,10 @@
 
 #define CHECK_GRACE_NS     100000000u
 #define CHECK_MAX_DEVICES  EVENT_MAX_DEVICES
-#define CHECK_MAX_SESSIONS 4096u /* open at a time */
-#define CHECK_MAX_BUFFERS  64u   /* per session and direction */
-#define CHECK_WINDOW       512u  /* commands of a device that may overtake one */
-#define CHECK_SHOWN        10u   /* violations of a kind that are printed one by one */
+#define CHECK_MAX_SESSIONS 65536u /* open at a time, 1.5 KiB each */
+#define CHECK_MAX_BUFFERS  64u    /* per session and direction */
+#define CHECK_WINDOW       512u   /* commands of a device that may overtake one */
+#define CHECK_SHOWN        10u    /* violations of a kind that are printed one by one */
 
 enum check_rule {
 	CHECK_PUBLISHED_TWICE,

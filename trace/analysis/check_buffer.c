@@ -2,6 +2,7 @@
 /* Every buffer goes round: queued, done, handed back by one DQBUF event. */
 #include <errno.h>
 #include <inttypes.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,23 +10,30 @@
 
 #include "analysis/check_internal.h"
 
+static int
+compare_sessions(const void *a, const void *b)
+{
+	const struct check_session *x = a, *y = b;
+
+	if (x->device != y->device) {
+		return x->device < y->device ? -1 : 1;
+	}
+	return (x->session > y->session) - (x->session < y->session);
+}
+
 static struct check_session *
 session_find(struct check *check, const struct event *event)
 {
-	uint32_t device = (uint32_t)event_get(event, FIELD_device);
-	uint32_t id = (uint32_t)event_get(event, FIELD_session);
+	const struct check_session key = {.device = (uint32_t)event_get(event, FIELD_device),
+		.session = (uint32_t)event_get(event, FIELD_session)};
+	struct check_session *const *found;
 
-	for (uint32_t i = 0; i < check->nb_sessions; i++) {
-		/* the one that was found last is likely */
-		uint32_t at = (check->last_session + i) % check->nb_sessions;
-		struct check_session *session = check->sessions[at];
-
-		if (session->device == device && session->session == id) {
-			check->last_session = at;
-			return session;
-		}
+	if (check->last_session != NULL && compare_sessions(check->last_session, &key) == 0) {
+		return check->last_session;
 	}
-	return NULL;
+	found = tfind(&key, &check->session_tree, compare_sessions);
+	check->last_session = found != NULL ? *found : NULL;
+	return check->last_session;
 }
 
 static struct check_session *
@@ -37,14 +45,32 @@ session_make(struct check *check, const struct event *event, enum check_buffer_s
 		return NULL;
 	}
 	session = calloc(1, sizeof(*session));
-	if (session != NULL) {
-		session->device = (uint32_t)event_get(event, FIELD_device);
-		session->session = (uint32_t)event_get(event, FIELD_session);
-		memset(session->queues[0].states, state, CHECK_MAX_BUFFERS);
-		memset(session->queues[1].states, state, CHECK_MAX_BUFFERS);
-		check->sessions[check->nb_sessions++] = session;
+	if (session == NULL) {
+		return NULL;
 	}
+	session->device = (uint32_t)event_get(event, FIELD_device);
+	session->session = (uint32_t)event_get(event, FIELD_session);
+	memset(session->queues[0].states, state, CHECK_MAX_BUFFERS);
+	memset(session->queues[1].states, state, CHECK_MAX_BUFFERS);
+	if (tsearch(session, &check->session_tree, compare_sessions) == NULL) {
+		free(session);
+		return NULL;
+	}
+	session->at = check->nb_sessions;
+	check->sessions[check->nb_sessions++] = session;
 	return session;
+}
+
+static void
+session_forget(struct check *check, struct check_session *session)
+{
+	struct check_session *moved = check->sessions[--check->nb_sessions];
+
+	tdelete(session, &check->session_tree, compare_sessions);
+	check->sessions[session->at] = moved;
+	moved->at = session->at;
+	check->last_session = NULL;
+	free(session);
 }
 
 /* Buffers that were done long ago and never handed back; then all are the driver's. */
@@ -75,9 +101,7 @@ session_ends(struct check *check, struct check_session *session)
 {
 	queue_ends(check, session, 0);
 	queue_ends(check, session, 1);
-	check->sessions[check->last_session] = check->sessions[--check->nb_sessions];
-	check->last_session = 0;
-	free(session);
+	session_forget(check, session);
 }
 
 static void
@@ -225,10 +249,17 @@ check_buffers_lost(struct check *check)
 }
 
 void
+check_buffers_free(struct check *check)
+{
+	while (check->nb_sessions != 0) {
+		session_forget(check, check->sessions[check->nb_sessions - 1]);
+	}
+}
+
+void
 check_buffers_finish(struct check *check)
 {
 	while (check->nb_sessions != 0) {
-		check->last_session = check->nb_sessions - 1;
-		session_ends(check, check->sessions[check->last_session]);
+		session_ends(check, check->sessions[check->nb_sessions - 1]);
 	}
 }

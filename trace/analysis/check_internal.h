@@ -34,7 +34,8 @@ struct check_queue {
 /* Queue 0: capture and whatever has no type, 1: output. Of V4L2's types the even ones are output.
  */
 struct check_session {
-	uint32_t device, session;
+	uint32_t device, session; /* what tells it from others */
+	uint32_t at;              /* in the list of all */
 	struct check_queue queues[2];
 };
 
@@ -45,7 +46,9 @@ struct check {
 	struct check_verdict verdict;
 	struct check_device *devices[CHECK_MAX_DEVICES];
 	struct check_session *sessions[CHECK_MAX_SESSIONS];
-	uint32_t nb_sessions, last_session;
+	uint32_t nb_sessions;
+	void *session_tree;                 /* the same, of tsearch(3) */
+	struct check_session *last_session; /* found last; NULL: none, or it ended */
 	struct spans spans;
 };
 
@@ -70,6 +73,7 @@ check_knows(const struct check *check, uint64_t bit)
 
 int check_buffer(struct check *check, const struct event *event);
 void check_buffers_finish(struct check *check);
+void check_buffers_free(struct check *check);
 void check_buffers_lost(struct check *check);
 
 #endif

@@ -38,8 +38,9 @@ static const struct command {
 		"machine N M         N times M frames, pause, continue, M frames, reset of the "
 		"device, M frames, reboot; each pixel is verified"},
 	{"stream", do_stream, 1, "stream SECONDS      as an application does"},
-	{"sessions", do_sessions, 1,
-		"sessions N          N sessions of a codec, each converts a frame; twice"},
+	{"sessions", do_sessions, 2,
+		"sessions N SOCKET   N sessions of a codec, each converts a frame; twice; another "
+		"device without them"},
 	{"reqbufs-loop", do_reqbufs_loop, 3,
 		"reqbufs-loop SECONDS COUNT WIDTHxHEIGHT   S_FMT, then REQBUFS(COUNT), REQBUFS(0)"},
 };

@@ -23,9 +23,9 @@ FIELD = re.compile(r'(\w+) = (?:\( (?:"([^"]*)"|<unknown>) : container = (-?\d+)
 TRACED_IN_SMOKE = ('test-agreement', 'test-memory-lost', 'test-slow-driver', 'test-v4l2-backend',
                    'test-v4l2-ioctls')
 # These measure what tracing would change, or record by themselves.
-NEVER_TRACED = ('test-fairness', 'test-flood', 'test-idle', 'test-no-growth', 'test-no-system-calls',
-                'test-noisy-frontend', 'test-trace-clock', 'test-trace-join', 'test-trace-kept',
-                'test-tracing', 'trace-cost')
+NEVER_TRACED = ('test-fairness', 'test-flood', 'test-idle', 'test-no-growth',
+                'test-no-system-calls', 'test-noisy-frontend', 'test-trace-clock',
+                'test-trace-join', 'test-trace-kept', 'test-tracing', 'trace-cost')
 
 
 def missing():

@@ -36,7 +36,7 @@ void
 device_notify(struct vmedia_device *device, uint64_t now_tsc)
 {
 	bool waits = unlikely(device->coalesce_tsc != 0) && event_bell_waits(device, now_tsc);
-	unsigned int nb = waits ? DEVICE_EVENTQ : TRANSPORT_NB_QUEUES;
+	unsigned int nb = waits ? DEVICE_EVENTQ : TRANSPORT_NB_QUEUES; /* it is the last one */
 
 	if (likely(!trace_enabled(notify))) {
 		virtq_notify_all(device->vqs, nb);

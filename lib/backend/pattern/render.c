@@ -406,9 +406,10 @@ static const uint8_t *
 boxed_tile(struct render *r, struct render_layer *l)
 {
 	uint8_t *tile = render_tile(l->boxed_memory);
-	const struct span box = box_span(r, l, r->box_y);
 
 	if (l->nb_boxed_rows == 0) {
+		const struct span box = box_span(r, l, r->box_y);
+
 		l->nb_boxed_rows = MIN(l->nb_tile_rows, r->box_h >> l->y_shift);
 		memcpy(tile, render_tile(l->tile_memory), l->nb_boxed_rows * l->row_bytes);
 		for (uint32_t i = 0; i < l->nb_boxed_rows; i++) {

@@ -8,6 +8,7 @@
 
 #include "compare/compare.h"
 #include "core/option.h"
+#include "core/output.h"
 
 #ifdef HAVE_JSONC
 #include <json.h>
@@ -41,20 +42,20 @@ parse(int key, char *arg, struct argp_state *state)
 		o->common.direct = true;
 		break;
 	case 'n':
-		o->pairs = (unsigned int)option_number(
-			state, arg, 1, COMPARE_MAX_PAIRS / COMPARE_MAX_ROUNDS);
+		o->pairs = (unsigned int)option_whole(
+			state, key, arg, 1, COMPARE_MAX_PAIRS / COMPARE_MAX_ROUNDS);
 		break;
 	case 'r':
-		o->rounds = (unsigned int)option_number(state, arg, 4, COMPARE_MAX_ROUNDS);
+		o->rounds = (unsigned int)option_whole(state, key, arg, 4, COMPARE_MAX_ROUNDS);
 		break;
 	case 's':
-		o->samples = (uint64_t)option_number(state, arg, 1000, 1e9);
+		o->samples = option_whole(state, key, arg, 1000, 1000000000);
 		break;
 	case 't':
-		o->same = option_number(state, arg, 0.001, 1);
+		o->same = option_number(state, key, arg, 0.001, 1);
 		break;
 	case 'j':
-		o->json = arg;
+		o->json = option_json(state, arg);
 		break;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= COMPARE_NB_SIDES) {
@@ -181,7 +182,6 @@ static int
 write_json(struct compare *c, const char *path)
 {
 	struct json_object *top = json_object_new_object(), *metrics = json_object_new_array();
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-compare-1"));
 	json_object_object_add(top, "environment", environment_json(&c->env));
@@ -191,12 +191,7 @@ write_json(struct compare *c, const char *path)
 		json_object_array_add(metrics, metric_json(&c->metrics[i]));
 	}
 	json_object_object_add(top, "metrics", metrics);
-	ret = json_object_to_file_ext(path, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", path);
-	}
-	return ret == 0 ? 0 : -EIO;
+	return output_json(path, top);
 }
 #else
 static int

@@ -17,6 +17,7 @@
 #include "core/environment.h"
 #include "core/figures.h"
 #include "core/option.h"
+#include "core/output.h"
 #include "core/target.h"
 #include "driver/driver.h"
 
@@ -193,7 +194,6 @@ static int
 report_json(const struct connect *c)
 {
 	struct json_object *top = json_object_new_object(), *all = json_object_new_object();
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-connect-1"));
 	json_object_object_add(top, "environment", environment_json(&c->env));
@@ -208,12 +208,7 @@ report_json(const struct connect *c)
 		json_object_object_add(all, phases[p].name, row);
 	}
 	json_object_object_add(top, "phases", all);
-	ret = json_object_to_file_ext(c->json, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", c->json);
-	}
-	return ret == 0 ? 0 : -EIO;
+	return output_json(c->json, top);
 }
 #else
 static int
@@ -244,7 +239,7 @@ parse(int key, char *arg, struct argp_state *state)
 		c->target_options.spawn = arg;
 		break;
 	case 'i':
-		c->target_options.idle = arg;
+		c->target_options.idle = option_idle(state, arg);
 		break;
 	case 'c':
 		option_cpus(arg, &c->cpus);
@@ -253,10 +248,10 @@ parse(int key, char *arg, struct argp_state *state)
 		c->packed = true;
 		break;
 	case 'n':
-		c->rounds = (unsigned int)option_whole(state, arg, 1, 100000);
+		c->rounds = (unsigned int)option_whole(state, key, arg, 1, 100000);
 		break;
 	case 'j':
-		c->json = arg;
+		c->json = option_json(state, arg);
 		break;
 	case ARGP_KEY_END:
 		if (c->target_options.spawn == NULL) {

@@ -9,8 +9,16 @@
 
 #include "core/cpu.h"
 
-double option_number(struct argp_state *state, const char *arg, double least, double most);
-uint64_t option_whole(struct argp_state *state, const char *arg, uint64_t least, uint64_t most);
+/* `key`: of the option, whose long name is told. */
+double option_number(struct argp_state *state, int key, const char *arg, double least, double most);
+/* No fractions. */
+uint64_t option_whole(
+	struct argp_state *state, int key, const char *arg, uint64_t least, uint64_t most);
+/* --json: a file that can be written, found out before anything is measured; what it holds stays.
+ * Else exit status 1. */
+const char *option_json(struct argp_state *state, const char *arg);
+/* --idle: an idle policy of vmediad. */
+const char *option_idle(struct argp_state *state, const char *arg);
 /* As cpu_pair_parse() wants them. */
 void option_cpus(const char *arg, struct cpu_pair *cpus);
 

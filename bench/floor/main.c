@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "core/cpu.h"
+#include "core/environment.h"
 #include "core/figures.h"
 #include "core/option.h"
+#include "core/output.h"
 #include "floor/floor.h"
 
 #ifdef HAVE_JSONC
@@ -17,6 +19,7 @@
 #endif
 
 #define WARM_UP_ROUNDS 10000
+#define MAX_ROUNDS     1000000000
 
 struct options {
 	struct cpu_pair cpus;
@@ -38,20 +41,16 @@ static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
-	char *end;
 
 	switch (key) {
 	case 'c':
 		option_cpus(arg, &o->cpus);
 		return 0;
 	case 'n':
-		o->rounds = strtoull(arg, &end, 10);
-		if (*end != '\0' || o->rounds == 0) {
-			argp_error(state, "--rounds %s: a number from 1, please", arg);
-		}
+		o->rounds = option_whole(state, key, arg, 1, MAX_ROUNDS);
 		return 0;
 	case 'j':
-		o->json = arg;
+		o->json = option_json(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_usage(state);
@@ -75,22 +74,17 @@ answer(void *arg)
 }
 
 static int
-write_json(const struct options *o, const struct figures *f)
+write_json(const struct options *o, const struct environment *env, const struct figures *f)
 {
 #ifdef HAVE_JSONC
 	struct json_object *top = json_object_new_object();
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-floor-1"));
+	json_object_object_add(top, "environment", environment_json(env));
 	json_object_object_add(top, "cpu_asks", json_object_new_int(o->cpus.driver));
 	json_object_object_add(top, "cpu_answers", json_object_new_int(o->cpus.device));
 	json_object_object_add(top, "floor", figures_json(f));
-	ret = json_object_to_file_ext(o->json, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", o->json);
-	}
-	return ret;
+	return output_json(o->json, top);
 #else
 	fprintf(stderr, "--json: built without json-c\n");
 	return -ENOTSUP;
@@ -105,11 +99,13 @@ main(int argc, char **argv)
 		"device.",
 		NULL, NULL, NULL};
 	struct options o = {.cpus = CPU_PAIR_DEFAULT, .rounds = 1000000};
+	struct environment env;
 	struct figures f;
 	pthread_t thread;
 	int ret;
 
 	option_parse(&argp, argc, argv, &o, &o.cpus);
+	environment_read(&env, &o.cpus);
 	ret = cpu_pin(o.cpus.driver);
 	if (ret == 0) {
 		ret = -pthread_create(&thread, NULL, answer, &o);
@@ -124,7 +120,8 @@ main(int argc, char **argv)
 	floor_end(&lines);
 	pthread_join(thread, NULL);
 	figures_take(&f, &ticks);
+	environment_print(&env);
 	figures_print_heading(stdout, "round trip");
 	figures_print(stdout, "floor", &f);
-	return o.json != NULL && write_json(&o, &f) != 0 ? 1 : 0;
+	return o.json != NULL && write_json(&o, &env, &f) != 0 ? 1 : 0;
 }

@@ -18,6 +18,7 @@
 #include "core/environment.h"
 #include "core/figures.h"
 #include "core/option.h"
+#include "core/output.h"
 #include "core/target.h"
 #include "core/usage.h"
 #include "driver/driver.h"
@@ -219,7 +220,6 @@ report_json(const struct idle *idle)
 {
 	struct json_object *top = json_object_new_object();
 	struct figures f;
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-idle-1"));
 	json_object_object_add(top, "environment", environment_json(&idle->env));
@@ -231,12 +231,7 @@ report_json(const struct idle *idle)
 	figures_take(&f, &idle->device_ticks);
 	json_object_object_add(top, "device", figures_json(&f));
 	json_object_object_add(top, "cpu_percent", json_object_new_double(idle->cpu_percent));
-	ret = json_object_to_file_ext(idle->o.json, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", idle->o.json);
-	}
-	return ret == 0 ? 0 : -EIO;
+	return output_json(idle->o.json, top);
 }
 #else
 static int
@@ -269,26 +264,26 @@ parse(int key, char *arg, struct argp_state *state)
 		o->target.spawn = arg;
 		break;
 	case 'i':
-		o->target.idle = arg;
+		o->target.idle = option_idle(state, arg);
 		break;
 	case 'd':
 		o->target.nb_devices =
-			(unsigned int)option_number(state, arg, 1, TARGET_MAX_DEVICES);
+			(unsigned int)option_whole(state, key, arg, 1, TARGET_MAX_DEVICES);
 		break;
 	case 'c':
 		option_cpus(arg, &o->cpus);
 		break;
 	case 'n':
-		o->wakes = (unsigned int)option_number(state, arg, 20, 100000);
+		o->wakes = (unsigned int)option_whole(state, key, arg, 20, 100000);
 		break;
 	case 'r':
-		o->rest_ms = option_number(state, arg, 0.01, 60000);
+		o->rest_ms = option_number(state, key, arg, 0.01, 60000);
 		break;
 	case 't':
-		o->idle_seconds = option_number(state, arg, 0.1, 3600);
+		o->idle_seconds = option_number(state, key, arg, 0.1, 3600);
 		break;
 	case 'j':
-		o->json = arg;
+		o->json = option_json(state, arg);
 		break;
 	case ARGP_KEY_END:
 		if (o->target.spawn == NULL) {

@@ -46,7 +46,7 @@ parse(int key, char *arg, struct argp_state *state)
 		o->target.nb_sockets = 1;
 		break;
 	case KEY_PID:
-		o->target.pid = (pid_t)option_whole(state, arg, 2, INT32_MAX);
+		o->target.pid = (pid_t)option_whole(state, key, arg, 2, INT32_MAX);
 		break;
 	case 'c':
 		option_cpus(arg, &o->cpus);
@@ -61,22 +61,19 @@ parse(int key, char *arg, struct argp_state *state)
 		o->hugepages = true;
 		break;
 	case 'r':
-		o->runs = (unsigned int)option_whole(state, arg, 1, LATENCY_MAX_RUNS);
+		o->runs = (unsigned int)option_whole(state, key, arg, 1, LATENCY_MAX_RUNS);
 		break;
 	case 'n':
-		o->samples = option_whole(state, arg, 1, 1000000000);
+		o->samples = option_whole(state, key, arg, 1, 1000000000);
 		break;
 	case KEY_SLICES:
-		o->slices = (unsigned int)option_whole(state, arg, 1, LATENCY_MAX_SLICES);
+		o->slices = (unsigned int)option_whole(state, key, arg, 1, LATENCY_MAX_SLICES);
 		break;
 	case 'j':
-		o->json = arg;
+		o->json = option_json(state, arg);
 		break;
 	case 'a':
-		o->assert_ratio = strtod(arg, NULL);
-		if (o->assert_ratio <= 0) {
-			argp_error(state, "--assert %s: a ratio above 0, please", arg);
-		}
+		o->assert_ratio = option_number(state, key, arg, 0.01, 1000);
 		break;
 	case ARGP_KEY_END:
 		if (o->samples < o->slices) {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/output.h"
 #include "latency/latency.h"
 
 #ifdef HAVE_JSONC
@@ -60,7 +61,6 @@ report_json(const struct latency *l)
 {
 	struct json_object *top = json_object_new_object(), *runs = json_object_new_array();
 	struct json_object *medians = json_object_new_object();
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-latency-1"));
 	json_object_object_add(top, "environment", environment_json(&l->env));
@@ -82,12 +82,7 @@ report_json(const struct latency *l)
 		add_number(medians, mapping_names[i], report_median_mapping(l, i));
 	}
 	json_object_object_add(top, "median_p50_to_G_CTRL", medians);
-	ret = json_object_to_file_ext(l->o.json, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", l->o.json);
-	}
-	return ret == 0 ? 0 : -EIO;
+	return output_json(l->o.json, top);
 }
 #else
 int

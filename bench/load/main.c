@@ -110,34 +110,34 @@ parse_numbers(int key, const char *arg, struct argp_state *state, struct load_op
 	switch (key) {
 	case 'd':
 		o->target.nb_devices =
-			(unsigned int)option_number(state, arg, 1, TARGET_MAX_DEVICES);
+			(unsigned int)option_whole(state, key, arg, 1, TARGET_MAX_DEVICES);
 		break;
 	case KEY_PID:
-		o->target.pid = (pid_t)option_number(state, arg, 2, INT32_MAX);
+		o->target.pid = (pid_t)option_whole(state, key, arg, 2, INT32_MAX);
 		break;
 	case 'q':
-		o->depth = (unsigned int)option_number(state, arg, 1, LOAD_MAX_DEPTH);
+		o->depth = (unsigned int)option_whole(state, key, arg, 1, LOAD_MAX_DEPTH);
 		break;
 	case 'r':
-		o->rate = option_number(state, arg, 1, 1e8);
+		o->rate = option_number(state, key, arg, 1, 1e8);
 		break;
 	case KEY_FLOOD:
-		o->flood = (unsigned int)option_number(state, arg, 1, LOAD_MAX_DEPTH);
+		o->flood = (unsigned int)option_whole(state, key, arg, 1, LOAD_MAX_DEPTH);
 		break;
 	case KEY_SEED:
-		o->seed = (uint64_t)option_number(state, arg, 0, 1e15);
+		o->seed = option_whole(state, key, arg, 0, 1000000000000000);
 		break;
 	case 't':
-		o->seconds = option_number(state, arg, 0.01, 3600);
+		o->seconds = option_number(state, key, arg, 0.01, 3600);
 		break;
 	case KEY_WARM_UP:
-		o->warm_up_seconds = option_number(state, arg, 0, 3600);
+		o->warm_up_seconds = option_number(state, key, arg, 0, 3600);
 		break;
 	case 'n':
-		o->runs = (unsigned int)option_number(state, arg, 1, LOAD_MAX_RUNS);
+		o->runs = (unsigned int)option_whole(state, key, arg, 1, LOAD_MAX_RUNS);
 		break;
 	case KEY_SLICES:
-		o->slices = (unsigned int)option_number(state, arg, 1, 1000);
+		o->slices = (unsigned int)option_whole(state, key, arg, 1, 1000);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -220,7 +220,7 @@ parse(int key, char *arg, struct argp_state *state)
 		add_slo(o, arg, state);
 		break;
 	case 'j':
-		o->json = arg;
+		o->json = option_json(state, arg);
 		break;
 	case ARGP_KEY_END:
 		check(o, state);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "core/figures.h"
+#include "core/output.h"
 #include "load/load.h"
 
 #ifdef HAVE_JSONC
@@ -229,7 +230,6 @@ int
 report_json(const struct load *l)
 {
 	struct json_object *top = json_object_new_object(), *runs = json_object_new_array();
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-load-1"));
 	json_object_object_add(top, "environment", environment_json(&l->env));
@@ -246,12 +246,7 @@ report_json(const struct load *l)
 		json_object_array_add(runs, run_json(l, &l->runs[i]));
 	}
 	json_object_object_add(top, "runs", runs);
-	ret = json_object_to_file_ext(l->o.json, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", l->o.json);
-	}
-	return ret == 0 ? 0 : -EIO;
+	return output_json(l->o.json, top);
 }
 #else
 int

@@ -11,6 +11,7 @@
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/option.h"
+#include "core/output.h"
 #include "micro/micro.h"
 
 #ifdef HAVE_JSONC
@@ -51,16 +52,16 @@ parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'c':
-		o->cpus.device = (int)option_whole(state, arg, 0, 1023);
+		o->cpus.device = (int)option_whole(state, key, arg, 0, 1023);
 		return 0;
 	case 'r':
-		o->rounds = (unsigned int)option_whole(state, arg, 1, MAX_ROUNDS);
+		o->rounds = (unsigned int)option_whole(state, key, arg, 1, MAX_ROUNDS);
 		return 0;
 	case 'o':
 		o->only = arg;
 		return 0;
 	case 'j':
-		o->json = arg;
+		o->json = option_json(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_usage(state);
@@ -151,7 +152,6 @@ static int
 write_json(const struct options *o, const struct environment *env)
 {
 	struct json_object *top = json_object_new_object(), *all = json_object_new_array();
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-micro-1"));
 	json_object_object_add(top, "environment", environment_json(env));
@@ -159,12 +159,7 @@ write_json(const struct options *o, const struct environment *env)
 		json_object_array_add(all, row_json(&rows[i], o->rounds));
 	}
 	json_object_object_add(top, "rows", all);
-	ret = json_object_to_file_ext(o->json, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", o->json);
-	}
-	return ret;
+	return output_json(o->json, top);
 }
 #else
 static int

@@ -22,17 +22,20 @@ static const struct argp_option rows[] = {
 };
 
 static void
-parse_counts(struct argp_state *state, char *arg, struct streams_options *o)
+parse_counts(struct argp_state *state, int key, char *arg, struct streams_options *o)
 {
 	char *rest = NULL;
 
 	o->nb_counts = 0;
+	if (arg[strspn(arg, ",")] == '\0') {
+		option_whole(state, key, arg, 1, TARGET_MAX_DEVICES);
+	}
 	for (char *at = strtok_r(arg, ",", &rest); at != NULL; at = strtok_r(NULL, ",", &rest)) {
 		if (o->nb_counts == STREAMS_MAX_GROUPS) {
 			argp_error(state, "--devices: at most %d numbers", STREAMS_MAX_GROUPS);
 		}
 		o->counts[o->nb_counts++] =
-			(unsigned int)option_number(state, at, 1, TARGET_MAX_DEVICES);
+			(unsigned int)option_whole(state, key, at, 1, TARGET_MAX_DEVICES);
 	}
 }
 
@@ -46,10 +49,10 @@ parse(int key, char *arg, struct argp_state *state)
 		o->spawn = arg;
 		break;
 	case 'd':
-		parse_counts(state, arg, o);
+		parse_counts(state, key, arg, o);
 		break;
 	case 'f':
-		o->fps = (unsigned int)option_number(state, arg, 1, 1000);
+		o->fps = (unsigned int)option_whole(state, key, arg, 1, 1000);
 		break;
 	case 'c':
 		option_cpus(arg, &o->cpus);
@@ -64,13 +67,13 @@ parse(int key, char *arg, struct argp_state *state)
 		o->pages = arg;
 		break;
 	case 'r':
-		o->runs = (unsigned int)option_number(state, arg, 1, STREAMS_MAX_RUNS);
+		o->runs = (unsigned int)option_whole(state, key, arg, 1, STREAMS_MAX_RUNS);
 		break;
 	case 't':
-		o->seconds = option_number(state, arg, 0.1, 3600);
+		o->seconds = option_number(state, key, arg, 0.1, 3600);
 		break;
 	case 'j':
-		o->json = arg;
+		o->json = option_json(state, arg);
 		break;
 	case ARGP_KEY_END:
 		if (o->spawn == NULL || o->nb_counts == 0) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/figures.h"
+#include "core/output.h"
 #include "streams/streams.h"
 
 #ifdef HAVE_JSONC
@@ -98,7 +99,6 @@ streams_json(
 	const struct streams_options *o, const struct group *groups, const struct environment *env)
 {
 	struct json_object *top = json_object_new_object(), *all = json_object_new_array();
-	int ret;
 
 	json_object_object_add(top, "schema", json_object_new_string("vmedia-streams-1"));
 	json_object_object_add(top, "environment", environment_json(env));
@@ -109,12 +109,7 @@ streams_json(
 		json_object_array_add(all, group_json(&groups[i], o->runs));
 	}
 	json_object_object_add(top, "groups", all);
-	ret = json_object_to_file_ext(o->json, top, JSON_C_TO_STRING_PRETTY);
-	json_object_put(top);
-	if (ret != 0) {
-		fprintf(stderr, "cannot write %s\n", o->json);
-	}
-	return ret == 0 ? 0 : -EIO;
+	return output_json(o->json, top);
 }
 #else
 int

@@ -52,10 +52,10 @@ parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case 'n':
-		options.turns = option_whole(state, arg, 1, 1000000);
+		options.turns = option_whole(state, key, arg, 1, 1000000);
 		return 0;
 	case 'c':
-		options.cpu = (int)option_whole(state, arg, 0, 1023);
+		options.cpu = (int)option_whole(state, key, arg, 0, 1023);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_usage(state);

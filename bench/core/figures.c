@@ -2,6 +2,7 @@
 #include "core/figures.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 
@@ -65,6 +66,24 @@ double
 figures_ratio(const struct figures *a, const struct figures *b)
 {
 	return figures_ratio_of(a, b, FIGURES_P50);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double
+median_of(double *values, unsigned int nb)
+{
+	if (nb == 0) {
+		return 0;
+	}
+	qsort(values, nb, sizeof(values[0]), compare);
+	return nb % 2 == 1 ? values[nb / 2] : (values[nb / 2 - 1] + values[nb / 2]) / 2;
 }
 
 #ifdef HAVE_JSONC

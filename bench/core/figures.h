@@ -40,6 +40,9 @@ double figures_ratio(const struct figures *a, const struct figures *b);
 double figures_ratio_of(
 	const struct figures *a, const struct figures *b, enum figures_percentile which);
 
+/* Of an even number: the middle of the two middle ones. Sorts; 0 when there is none. */
+double median_of(double *values, unsigned int nb);
+
 #ifdef HAVE_JSONC
 struct json_object;
 /* A new object: count, p50_ns ... max_ns. */

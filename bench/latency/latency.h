@@ -59,12 +59,10 @@ enum side {
 	NB_SIDES
 };
 
+/* names.c */
 extern const char *const shape_names[NB_SHAPES];
 extern const char *const side_names[NB_SIDES];
 extern const char *const mapping_names[NB_MAPPINGS];
-
-/* ---- names.c: and the median. Sorts; 0 when there is none. */
-double median_of(double *values, unsigned int nb);
 
 /* ---- subject.c: what is asked, echo and device alike. */
 struct subject {

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "core/cpu.h"
 #include "core/environment.h"
+#include "core/figures.h"
 #include "core/option.h"
 #include "core/output.h"
 #include "micro/micro.h"
@@ -107,25 +108,17 @@ measure(struct row *row, unsigned int round)
 	return 0;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void
 print(const struct row *row, unsigned int rounds)
 {
-	double sorted[MAX_ROUNDS];
+	double sorted[MAX_ROUNDS], median;
 
 	memcpy(sorted, row->ns, rounds * sizeof(sorted[0]));
-	qsort(sorted, rounds, sizeof(sorted[0]), compare);
-	printf("%-20s %12.1f %12.1f %12.1f", row->micro->name, sorted[rounds / 2], sorted[0],
+	median = median_of(sorted, rounds);
+	printf("%-20s %12.1f %12.1f %12.1f", row->micro->name, median, sorted[0],
 		sorted[rounds - 1]);
 	if (row->micro->bytes > 0) {
-		printf(" %8.2f", (double)row->micro->bytes / sorted[rounds / 2]);
+		printf(" %8.2f", (double)row->micro->bytes / median);
 	} else {
 		printf(" %8s", "");
 	}

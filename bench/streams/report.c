@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "core/figures.h"
 #include "core/output.h"
@@ -11,14 +10,15 @@
 #include <json.h>
 #endif
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
+#define LEAST_PACE 0.97 /* of the frames that are due: below, a stream did not keep its pace */
 
-	return (x > y) - (x < y);
+static double
+rate_of(const struct streams_run *run)
+{
+	return (double)run->nb_frames / run->seconds;
 }
 
+/* Of a member of all runs. */
 static double
 median(const struct group *g, unsigned int nb_runs, size_t member)
 {
@@ -27,8 +27,69 @@ median(const struct group *g, unsigned int nb_runs, size_t member)
 	for (unsigned int i = 0; i < nb_runs; i++) {
 		values[i] = *(const double *)(const void *)((const char *)&g->runs[i] + member);
 	}
-	qsort(values, nb_runs, sizeof(values[0]), compare);
-	return values[nb_runs / 2];
+	return median_of(values, nb_runs);
+}
+
+struct pace {
+	double due, median, least; /* frames a second */
+	unsigned int nb_late;      /* runs in which fewer than due came */
+};
+
+/* A frame at either end of a turn may fall outside of it. */
+static bool
+is_late(const struct streams_run *run, double due, unsigned int nb_streams)
+{
+	double missing = due * run->seconds - (double)run->nb_frames;
+
+	return rate_of(run) < LEAST_PACE * due && missing > 1.5 * nb_streams;
+}
+
+static void
+judge_pace(struct pace *pace, const struct group *g, const struct streams_options *o)
+{
+	double rates[STREAMS_MAX_RUNS];
+
+	*pace = (struct pace){.due = (double)g->nb * o->fps};
+	for (unsigned int i = 0; i < o->runs; i++) {
+		rates[i] = rate_of(&g->runs[i]);
+		pace->nb_late += is_late(&g->runs[i], pace->due, g->nb);
+	}
+	pace->median = median_of(rates, o->runs);
+	pace->least = rates[0];
+}
+
+static void
+print_heading(void)
+{
+	printf("%7s %9s %9s %10s %10s %9s %10s %9s %9s %6s\n", "devices", "frames/s", "least run",
+		"work/frame", "with looks", "idle pass", "per device", "resident", "huge", "files");
+	printf("%7s %9s %9s %10s %10s %9s %10s %9s %9s %6s\n", "", "", "frames/s", "ns", "ns", "ns",
+		"ns", "KiB each", "KiB each", "each");
+}
+
+static void
+print_group(const struct group *g, const struct streams_options *o)
+{
+	struct pace pace;
+
+	judge_pace(&pace, g, o);
+	printf("%7u %9.0f %9.0f %10.0f %10.0f %9.1f %10.2f %9.0f %9.0f %6.1f\n", g->nb, pace.median,
+		pace.least, median(g, o->runs, offsetof(struct streams_run, work_ns)),
+		median(g, o->runs, offsetof(struct streams_run, busy_ns)), g->rest_pass_ns,
+		g->rest_pass_ns / g->nb, g->rss_kib, g->huge_kib, g->fds);
+}
+
+static void
+print_pace(const struct group *g, const struct streams_options *o)
+{
+	struct pace pace;
+
+	judge_pace(&pace, g, o);
+	if (pace.nb_late > 0) {
+		printf("NOT ALL FRAMES CAME: %u devices, %u of %u runs below %g x the %.0f "
+		       "frames/s that are due\n",
+			g->nb, pace.nb_late, o->runs, LEAST_PACE, pace.due);
+	}
 }
 
 void
@@ -38,16 +99,12 @@ streams_report(
 	environment_print(env);
 	printf("%u frames a second each, %s rings, pages=%s, %u runs, medians\n", o->fps,
 		o->packed ? "packed" : "split", o->pages, o->runs);
-	printf("%8s %10s %10s %12s %12s %12s %9s %9s %8s\n", "devices", "frames/s", "work/frame",
-		"with looks", "idle pass", "per device", "KiB each", "huge each", "fds each");
+	print_heading();
 	for (unsigned int i = 0; i < o->nb_counts; i++) {
-		const struct group *g = &groups[i];
-
-		printf("%8u %10.0f %10.0f %12.0f %12.1f %12.2f %9.0f %9.0f %8.1f  ns\n", g->nb,
-			(double)g->runs[0].nb_frames / g->runs[0].seconds,
-			median(g, o->runs, offsetof(struct streams_run, work_ns)),
-			median(g, o->runs, offsetof(struct streams_run, busy_ns)), g->rest_pass_ns,
-			g->rest_pass_ns / g->nb, g->rss_kib, g->huge_kib, g->fds);
+		print_group(&groups[i], o);
+	}
+	for (unsigned int i = 0; i < o->nb_counts; i++) {
+		print_pace(&groups[i], o);
 	}
 	figures_print_heading(stdout, "frame done -> event seen");
 	for (unsigned int i = 0; i < o->nb_counts; i++) {
@@ -68,30 +125,36 @@ add_number(struct json_object *o, const char *name, double value)
 }
 
 static struct json_object *
-group_json(const struct group *g, unsigned int nb_runs)
+group_json(const struct group *g, const struct streams_options *o)
 {
-	struct json_object *o = json_object_new_object(), *runs = json_object_new_array();
+	struct json_object *all = json_object_new_object(), *runs = json_object_new_array();
 	struct figures f;
+	struct pace pace;
 
-	json_object_object_add(o, "devices", json_object_new_int((int)g->nb));
-	add_number(o, "rest_pass_ns", g->rest_pass_ns);
-	add_number(o, "rss_kib_per_device", g->rss_kib);
-	add_number(o, "huge_kib_per_device", g->huge_kib);
-	add_number(o, "fds_per_device", g->fds);
+	json_object_object_add(all, "devices", json_object_new_int((int)g->nb));
+	add_number(all, "rest_pass_ns", g->rest_pass_ns);
+	add_number(all, "rss_kib_per_device", g->rss_kib);
+	add_number(all, "huge_kib_per_device", g->huge_kib);
+	add_number(all, "fds_per_device", g->fds);
+	judge_pace(&pace, g, o);
+	add_number(all, "frames_due_per_second", pace.due);
+	add_number(all, "frames_per_second_median", pace.median);
+	add_number(all, "frames_per_second_least", pace.least);
+	json_object_object_add(all, "kept_pace", json_object_new_boolean(pace.nb_late == 0));
 	figures_take(&f, &g->latency);
-	json_object_object_add(o, "done_to_seen", figures_json(&f));
-	for (unsigned int i = 0; i < nb_runs; i++) {
+	json_object_object_add(all, "done_to_seen", figures_json(&f));
+	for (unsigned int i = 0; i < o->runs; i++) {
 		const struct streams_run *run = &g->runs[i];
 		struct json_object *r = json_object_new_object();
 
-		add_number(r, "frames_per_second", (double)run->nb_frames / run->seconds);
+		add_number(r, "frames_per_second", rate_of(run));
 		add_number(r, "work_ns_per_frame", run->work_ns);
 		add_number(r, "busy_ns_per_frame", run->busy_ns);
 		add_number(r, "idle_pass_ns", run->idle_pass_ns);
 		json_object_array_add(runs, r);
 	}
-	json_object_object_add(o, "runs", runs);
-	return o;
+	json_object_object_add(all, "runs", runs);
+	return all;
 }
 
 int
@@ -106,7 +169,7 @@ streams_json(
 	json_object_object_add(
 		top, "rings", json_object_new_string(o->packed ? "packed" : "split"));
 	for (unsigned int i = 0; i < o->nb_counts; i++) {
-		json_object_array_add(all, group_json(&groups[i], o->runs));
+		json_object_array_add(all, group_json(&groups[i], o));
 	}
 	json_object_object_add(top, "groups", all);
 	return output_json(o->json, top);

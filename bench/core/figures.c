@@ -53,7 +53,11 @@ figures_print(FILE *out, const char *label, const struct figures *f)
 			fprintf(out, " %9.0f", f->ns[i]);
 		}
 	}
-	fprintf(out, " %10.0f\n", f->max_ns);
+	if (f->count > 0) {
+		fprintf(out, " %10.0f\n", f->max_ns);
+	} else {
+		fprintf(out, " %10s\n", "-");
+	}
 }
 
 double
@@ -84,6 +88,30 @@ median_of(double *values, unsigned int nb)
 	}
 	qsort(values, nb, sizeof(values[0]), compare);
 	return nb % 2 == 1 ? values[nb / 2] : (values[nb / 2 - 1] + values[nb / 2]) / 2;
+}
+
+double
+median_of_known(double *ratios, unsigned int nb)
+{
+	unsigned int nb_known = 0;
+
+	for (unsigned int i = 0; i < nb; i++) {
+		if (ratios[i] > 0) {
+			ratios[nb_known++] = ratios[i];
+		}
+	}
+	return median_of(ratios, nb_known);
+}
+
+const char *
+figures_ratio_text(char *text, double ratio)
+{
+	if (ratio > 0) {
+		snprintf(text, FIGURES_RATIO_BYTES, "%.2f", ratio);
+	} else {
+		snprintf(text, FIGURES_RATIO_BYTES, "-");
+	}
+	return text;
 }
 
 #ifdef HAVE_JSONC

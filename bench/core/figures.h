@@ -11,7 +11,8 @@
 
 #include "stats/hist.h"
 
-#define FIGURES_NB 5
+#define FIGURES_NB          5
+#define FIGURES_RATIO_BYTES 16
 
 extern const double figures_percents[FIGURES_NB];   /* 50, 90, 99, 99.9, 99.99 */
 extern const char *const figures_names[FIGURES_NB]; /* "p50" ... */
@@ -40,8 +41,13 @@ double figures_ratio(const struct figures *a, const struct figures *b);
 double figures_ratio_of(
 	const struct figures *a, const struct figures *b, enum figures_percentile which);
 
+/* "1.37", or "-" for one that is unknown. `text` has FIGURES_RATIO_BYTES. Returns text. */
+const char *figures_ratio_text(char *text, double ratio);
+
 /* Of an even number: the middle of the two middle ones. Sorts; 0 when there is none. */
 double median_of(double *values, unsigned int nb);
+/* The same of the ratios that are known, those above 0. Moves them. */
+double median_of_known(double *ratios, unsigned int nb);
 
 #ifdef HAVE_JSONC
 struct json_object;

@@ -199,6 +199,7 @@ static void
 report(const struct idle *idle)
 {
 	struct figures sleeper, device;
+	char text[FIGURES_RATIO_BYTES];
 	unsigned int nb = idle->o.target.nb_devices;
 
 	figures_take(&sleeper, &idle->eventfd_ticks);
@@ -209,7 +210,8 @@ report(const struct idle *idle)
 	figures_print_heading(stdout, "after a rest");
 	figures_print(stdout, "a thread, by eventfd", &sleeper);
 	figures_print(stdout, "G_CTRL of a device", &device);
-	printf("  p50 device / eventfd: %.2f\n", figures_ratio(&device, &sleeper));
+	printf("  p50 device / eventfd: %s\n",
+		figures_ratio_text(text, figures_ratio(&device, &sleeper)));
 	printf("  idle: %.3f %% of a CPU, %.4f %% per device\n", idle->cpu_percent,
 		idle->cpu_percent / nb);
 }

@@ -168,8 +168,13 @@ verdict(const struct latency *l)
 	for (unsigned int i = 0; l->o.assert_ratio > 0 && i < 2; i++) {
 		double median = report_median(l, asserted[i], FIGURES_P50);
 
-		if (!(median > 0 && median <= l->o.assert_ratio)) {
-			printf("FAILED: %s takes %.2f x the echo, at most %.2f wanted\n",
+		if (!(median > 0)) {
+			printf("FAILED: what %s takes is unknown, too few samples; at most %g x "
+			       "the echo wanted\n",
+				shape_names[asserted[i]], l->o.assert_ratio);
+			status = 1;
+		} else if (median > l->o.assert_ratio) {
+			printf("FAILED: %s takes %.2f x the echo, at most %g wanted\n",
 				shape_names[asserted[i]], median, l->o.assert_ratio);
 			status = 1;
 		}

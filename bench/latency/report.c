@@ -26,21 +26,37 @@ print_shape(const struct latency *l, const struct run *run, enum shape shape)
 static void
 print_ratios(const struct latency *l, const char *what, const double ratios[NB_SHAPES])
 {
+	char text[FIGURES_RATIO_BYTES];
+
 	printf("  %s:", what);
 	for (unsigned int shape = 0; shape < NB_SHAPES; shape++) {
 		if (is_asked(l, shape)) {
-			printf("%s %s %.2f", shape > 0 ? "," : "", shape_names[shape],
-				ratios[shape]);
+			printf("%s %s %s", shape > 0 ? "," : "", shape_names[shape],
+				figures_ratio_text(text, ratios[shape]));
 		}
 	}
 	printf("\n");
+}
+
+static void
+print_disturbance(const struct run *run)
+{
+	if (run->floor_max > 0) {
+		printf("  floor of the slices %.0f .. %.0f ns;", run->floor_min, run->floor_max);
+	} else {
+		printf("  floor of the slices -, too few samples;");
+	}
+	printf(" waited for a CPU: driver %.1f ms, device %.1f ms;\n"
+	       "  other threads ran %.1f ms; stolen %.0f and %.0f ms; in %.0f ms\n",
+		run->driver_delay_ms, run->reactor_delay_ms, run->others_ms, run->steal_ms[0],
+		run->steal_ms[1], run->run_ms);
 }
 
 void
 report_run(const struct latency *l, unsigned int index)
 {
 	const struct run *run = &l->runs[index];
-	char label[32];
+	char label[32], text[FIGURES_RATIO_BYTES];
 
 	snprintf(label, sizeof(label), "run %u of %u%s", index + 1, l->o.runs,
 		run->noisy ? ", noisy" : "");
@@ -57,16 +73,15 @@ report_run(const struct latency *l, unsigned int index)
 		print_ratios(l, "p50 device / echo", run->ratio);
 		print_ratios(l, "the same, median of the slices", run->paired);
 		print_ratios(l, "p99 device / echo", run->ratio99);
-		printf("  p50 device / floor: G_CTRL %.1f\n",
-			figures_ratio(&run->figures[SIDE_DEVICE][SHAPE_G_CTRL], &run->floor));
+		printf("  p50 device / floor: G_CTRL %s\n",
+			figures_ratio_text(
+				text, figures_ratio(&run->figures[SIDE_DEVICE][SHAPE_G_CTRL],
+					      &run->floor)));
 		printf("  device asked for %.0f ms; thread %s on CPU %d; kicks %llu\n",
 			run->device_ms, run->reactor, run->reactor_cpu,
 			(unsigned long long)run->kicks);
 	}
-	printf("  floor of the slices %.0f .. %.0f ns; waited for a CPU: driver %.1f ms, "
-	       "device %.1f ms;\n  other threads ran %.1f ms; stolen %.0f and %.0f ms; in %.0f ms\n",
-		run->floor_min, run->floor_max, run->driver_delay_ms, run->reactor_delay_ms,
-		run->others_ms, run->steal_ms[0], run->steal_ms[1], run->run_ms);
+	print_disturbance(run);
 	fflush(stdout);
 }
 
@@ -80,16 +95,28 @@ double
 report_median(const struct latency *l, enum shape shape, enum figures_percentile which)
 {
 	double ratios[LATENCY_MAX_RUNS];
-	unsigned int nb = 0;
 
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
-		double ratio = ratio_of(&l->runs[i], shape, which);
-
-		if (ratio > 0) {
-			ratios[nb++] = ratio;
-		}
+		ratios[i] = ratio_of(&l->runs[i], shape, which);
 	}
-	return median_of(ratios, nb);
+	return median_of_known(ratios, l->nb_runs);
+}
+
+static void
+print_ratio(const struct run *run, double ratio)
+{
+	char text[FIGURES_RATIO_BYTES];
+
+	printf(" %s%s", figures_ratio_text(text, ratio), run->moved ? "*" : "");
+}
+
+static void
+print_median(double median)
+{
+	char text[FIGURES_RATIO_BYTES];
+
+	printf("  median %s%s\n", figures_ratio_text(text, median),
+		median > 0 ? "" : ", too few samples");
 }
 
 static void
@@ -97,9 +124,9 @@ print_all(const struct latency *l, enum shape shape, enum figures_percentile whi
 {
 	printf("  %-6s %s device / echo:", shape_names[shape], figures_names[which]);
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
-		printf(" %.2f%s", ratio_of(&l->runs[i], shape, which), l->runs[i].moved ? "*" : "");
+		print_ratio(&l->runs[i], ratio_of(&l->runs[i], shape, which));
 	}
-	printf("  median %.2f\n", report_median(l, shape, which));
+	print_median(report_median(l, shape, which));
 }
 
 static double
@@ -116,7 +143,7 @@ report_median_mapping(const struct latency *l, enum mapping_kind kind)
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
 		ratios[i] = mapping_ratio(&l->runs[i], kind);
 	}
-	return median_of(ratios, l->nb_runs);
+	return median_of_known(ratios, l->nb_runs);
 }
 
 static void
@@ -124,9 +151,9 @@ print_mapping_ratios(const struct latency *l, enum mapping_kind kind)
 {
 	printf("  %-6s p50 device / G_CTRL device:", mapping_names[kind]);
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
-		printf(" %.2f%s", mapping_ratio(&l->runs[i], kind), l->runs[i].moved ? "*" : "");
+		print_ratio(&l->runs[i], mapping_ratio(&l->runs[i], kind));
 	}
-	printf("  median %.2f\n", report_median_mapping(l, kind));
+	print_median(report_median_mapping(l, kind));
 }
 
 void

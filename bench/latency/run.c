@@ -237,7 +237,7 @@ run_measure(struct latency *l, struct run *run)
 		for (unsigned int side = 0; side < NB_SIDES; side++) {
 			figures_take(&run->figures[side][shape], &ticks[side][shape]);
 		}
-		run->paired[shape] = median_of(slice_ratios[shape], l->o.slices);
+		run->paired[shape] = median_of_known(slice_ratios[shape], l->o.slices);
 		run->ratio[shape] = figures_ratio(
 			&run->figures[SIDE_DEVICE][shape], &run->figures[SIDE_ECHO][shape]);
 		run->ratio99[shape] = figures_ratio_of(&run->figures[SIDE_DEVICE][shape],

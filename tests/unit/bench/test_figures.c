@@ -14,6 +14,17 @@ expect_median(double expected, const double *values, unsigned int nb)
 	cr_assert_float_eq(median_of(copy, nb), expected, 1e-9, "%g", median_of(copy, nb));
 }
 
+Test(figures, an_unknown_ratio_is_a_dash_and_no_part_of_a_median)
+{
+	char text[FIGURES_RATIO_BYTES];
+	double some[] = {0, 3, 0, 1}, none[] = {0, 0};
+
+	cr_assert_str_eq(figures_ratio_text(text, 1.374), "1.37");
+	cr_assert_str_eq(figures_ratio_text(text, 0), "-");
+	cr_assert_float_eq(median_of_known(some, 4), 2, 1e-9);
+	cr_assert_float_eq(median_of_known(none, 2), 0, 1e-9);
+}
+
 Test(figures, median_of_an_even_number_lies_between_the_two_middle_ones)
 {
 	expect_median(0, (double[]){1}, 0);

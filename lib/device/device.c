@@ -213,6 +213,7 @@ device_init(struct vmedia_device *device, const struct device_config *config)
 	device->drain_tsc = clock_ns_to_tsc(drain_ms * NSEC_PER_MSEC);
 	device->pass_commands = MIN(nb, VIRTQ_BURST);
 	device->stamp_done = config->stamp_done;
+	device_warm_init(device);
 	device->coalesce_tsc = clock_ns_to_tsc(config->coalesce_us * NSEC_PER_USEC);
 	device->bell_due_tsc = REACTOR_NO_DEADLINE;
 	device->next_deadline_tsc = REACTOR_NO_DEADLINE;

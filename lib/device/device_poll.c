@@ -146,7 +146,7 @@ device_rest(struct vmedia_device *device)
 		.mask = look.mask,
 		.value = look.value,
 		.until_equal = look.until_equal,
-		.due_tsc = next_due(device),
+		.due_tsc = MIN(next_due(device), device_warm_tsc(device)),
 	};
 
 	reactor_poller_rest(device->reactor, &device->poller, &rest);
@@ -189,6 +189,7 @@ device_poll(struct poller *poller, uint64_t now_tsc)
 	/* A driver whose command was answered may be about to send the next one. */
 	if (n == 0 && device->nb_pending == 0 && device->nb_unpublished == 0 &&
 		TAILQ_EMPTY(&device->draining)) {
+		n = device_warm(device, now_tsc);
 		device_rest(device);
 	}
 	return n;

@@ -20,6 +20,7 @@
  *   mapping.c      MMAP, MUNMAP, the window
  *   forward*.c     for backends that forward to another device: vmedia/forward.h
  *   move.c         to another reactor
+ *   warm.c         HOT: one of many asks for its memory ahead of a frame
  *   notify.c       HOT: which bells are rung when
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
  *   offload.c      work and jobs of backends, on top of the reactor's
@@ -217,6 +218,14 @@ struct device_msg {
 	struct reactor *to;
 };
 
+#define DEVICE_WARM_STEPS 2
+/* What was asked for ahead of the next frame. */
+struct device_warm {
+	uint64_t due_tsc;                      /* of that frame */
+	uint32_t step;                         /* what comes next; DEVICE_WARM_STEPS: nothing */
+	uint32_t ahead_tsc[DEVICE_WARM_STEPS]; /* lengths */
+};
+
 struct vmedia_device {
 	/* every pass */
 	struct poller poller;
@@ -228,6 +237,7 @@ struct vmedia_device {
 	uint64_t next_deadline_tsc; /* earliest of deferred, window and draining requests */
 	atomic_uint lost;           /* enum device_lost bits, set by base/fault.h on any thread */
 	uint64_t broken;            /* enum virtq_broken: told, and not over yet */
+	struct device_warm warm;
 	struct pending_list pending;
 	uint64_t nb_pending;
 	uint32_t pass_commands;
@@ -616,6 +626,13 @@ void device_trace_memory(struct vmedia_device *device);
 /* ---- device_poll.c */
 /* Events caused by commands, then the answers. */
 void answers_publish(struct vmedia_device *device);
+
+/* ---- warm.c */
+void device_warm_init(struct vmedia_device *device);
+/* With nothing to do: asks for the memory of the next frame, if it is time to. 1: it did. */
+unsigned int device_warm(struct vmedia_device *device, uint64_t now_tsc);
+/* When to do so next; VMEDIA_NO_DEADLINE: not before that frame. */
+uint64_t device_warm_tsc(const struct vmedia_device *device);
 
 /* ---- notify.c */
 /* Rings the bells of a driver that wants to hear of what was published; now_tsc is about now. */

@@ -414,6 +414,7 @@ bufq_done(struct bufq *q, struct bufq_buffer *buffer)
 	}
 	buffer->state = BUFQ_DONE;
 	q->nb_queued--;
+	q->next = buffer->pub.index + 1 < q->nb_buffers ? buffer->pub.index + 1 : 0;
 }
 
 void

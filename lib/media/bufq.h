@@ -57,6 +57,7 @@ struct bufq {
 	uint32_t memory;     /* V4L2_MEMORY_MMAP or _USERPTR once buffers exist, else 0 */
 	uint32_t nb_buffers; /* indices 0 .. nb_buffers - 1, of which some may be removed */
 	uint32_t nb_queued;  /* in state QUEUED */
+	uint32_t next;       /* index behind the last one done: a guess at the next one */
 	bool streaming;
 	bool timestamp_copy;       /* m2m: TIMESTAMP_COPY; else TIMESTAMP_MONOTONIC */
 	uint32_t timestamp_source; /* MONOTONIC: V4L2_BUF_FLAG_TSTAMP_SRC_* */

@@ -96,9 +96,9 @@ end(struct compare *c)
 	for (unsigned int side = 0; side < COMPARE_NB_SIDES; side++) {
 		if (c->targets[side].pid > 0) {
 			target_continue(&c->targets[side]);
-			subject_end(&c->subjects[side]);
-			target_end(&c->targets[side]);
 		}
+		subject_end(&c->subjects[side]);
+		target_end(&c->targets[side]);
 	}
 }
 

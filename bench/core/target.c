@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,23 +18,93 @@
 #include "core/cpu.h"
 #include "core/target.h"
 
-#define START_MS 20000 /* hugepages of many devices are zeroed first */
-#define STOP_MS  5000
+#define START_MS  20000 /* hugepages of many devices are zeroed first */
+#define STOP_MS   5000
+#define SIGNAL_MS 2000
 
-static volatile sig_atomic_t stopped_pid;
+/* From target_start() to target_end(), for the handler. */
+static struct target *volatile lives[TARGET_MAX_TARGETS];
 
-/* Whatever ends us, the device goes on. */
+/* Whatever ends us, those that were stopped go on. */
 static void
 release(void)
 {
-	if (stopped_pid > 0) {
-		kill(stopped_pid, SIGCONT);
+	for (unsigned int i = 0; i < TARGET_MAX_TARGETS; i++) {
+		const struct target *t = lives[i];
+
+		if (t != NULL && t->pid > 1) {
+			kill(t->pid, SIGCONT);
+		}
 	}
 }
 
+/* FOLDER/socketINDEX. From a signal handler, so without printf. */
+static const char *
+socket_in(char path[64], const char *folder, unsigned int index)
+{
+	char *at = stpcpy(stpcpy(path, folder), "/socket");
+	char digits[12];
+	unsigned int n = 0;
+
+	do {
+		digits[n++] = (char)('0' + index % 10);
+		index /= 10;
+	} while (index > 0);
+	while (n > 0) {
+		*at++ = digits[--n];
+	}
+	*at = '\0';
+	return path;
+}
+
+/* Of a process of ours that has ended. */
+static void
+remove_folder(struct target *t)
+{
+	char path[64];
+
+	if (t->folder[0] == '\0') {
+		return;
+	}
+	stpcpy(stpcpy(path, t->folder), "/log");
+	unlink(path);
+	for (unsigned int i = 0; i < t->nb; i++) {
+		unlink(socket_in(path, t->folder, i));
+	}
+	rmdir(t->folder);
+}
+
+/* It is not waited for politely: SIGTERM, then SIGKILL. */
+static void
+end_now(struct target *t)
+{
+	if (t->child <= 0) {
+		return;
+	}
+	kill(t->child, SIGTERM);
+	for (int ms = 0; ms < SIGNAL_MS; ms += 10) {
+		kill(t->child, SIGCONT);
+		if (waitpid(t->child, NULL, WNOHANG) == t->child) {
+			return;
+		}
+		poll(NULL, 0, 10);
+	}
+	kill(t->child, SIGKILL);
+	waitpid(t->child, NULL, 0);
+}
+
+/* Only functions that a handler may call, down to the end. */
 static void
 on_signal(int number)
 {
+	for (unsigned int i = 0; i < TARGET_MAX_TARGETS; i++) {
+		struct target *t = lives[i];
+
+		if (t != NULL) {
+			end_now(t);
+			remove_folder(t);
+		}
+	}
 	release();
 	signal(number, SIG_DFL);
 	raise(number);
@@ -43,11 +114,38 @@ static void
 guard(void)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGABRT, SIGSEGV};
+	struct sigaction action = {.sa_handler = on_signal};
+	static bool guarded;
 
+	sigfillset(&action.sa_mask);
 	for (unsigned int i = 0; i < ARRAY_SIZE(numbers); i++) {
-		signal(numbers[i], on_signal);
+		sigaction(numbers[i], &action, NULL);
 	}
-	atexit(release);
+	if (!guarded) {
+		atexit(release);
+	}
+	guarded = true;
+}
+
+static void
+enter(struct target *t)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < TARGET_MAX_TARGETS && lives[i] != NULL) {
+		i++;
+	}
+	lives[i] = t;
+}
+
+static void
+leave(const struct target *t)
+{
+	for (unsigned int i = 0; i < TARGET_MAX_TARGETS; i++) {
+		if (lives[i] == t) {
+			lives[i] = NULL;
+		}
+	}
 }
 
 static void
@@ -88,6 +186,7 @@ exec_child(const struct target_options *o, const char *folder)
 
 	snprintf(log, sizeof(log), "%s/log", folder);
 	snprintf(cpus, sizeof(cpus), "%d", o->cpu);
+	memset((void *)(uintptr_t)lives, 0, sizeof(lives)); /* they are our parent's */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	cpu_unpin();
 	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -128,6 +227,18 @@ show_log(const struct target *t)
 	}
 }
 
+/* How it ended, and what it said before. */
+static void
+show_end(const struct target *t, int status)
+{
+	if (WIFSIGNALED(status)) {
+		fprintf(stderr, "by signal %d\n", WTERMSIG(status));
+	} else {
+		fprintf(stderr, "exit status %d\n", WEXITSTATUS(status));
+	}
+	show_log(t);
+}
+
 /* Sockets appear when the process is ready. */
 static int
 connect_child(struct target *t, const struct target_options *o, unsigned int index)
@@ -135,7 +246,7 @@ connect_child(struct target *t, const struct target_options *o, unsigned int ind
 	char path[64];
 	int status;
 
-	snprintf(path, sizeof(path), "%s/socket%u", t->folder, index);
+	socket_in(path, t->folder, index);
 	for (int ms = 0; ms < START_MS; ms += 10) {
 		t->fds[index] = connect_to(path);
 		if (t->fds[index] >= 0) {
@@ -143,8 +254,8 @@ connect_child(struct target *t, const struct target_options *o, unsigned int ind
 		}
 		if (waitpid(t->child, &status, WNOHANG) == t->child) {
 			t->child = t->pid = 0;
-			fprintf(stderr, "%s ended at once:\n", o->spawn);
-			show_log(t);
+			fprintf(stderr, "%s ended at once: ", o->spawn);
+			show_end(t, status);
 			return -ECHILD;
 		}
 		sleep_ms(10);
@@ -220,6 +331,7 @@ target_start(struct target *t, const struct target_options *o)
 		t->fds[i] = -1;
 	}
 	guard();
+	enter(t);
 	return o->spawn != NULL ? spawn(t, o) : connect_running(t, o);
 }
 
@@ -265,7 +377,6 @@ is_stopped(pid_t pid)
 int
 target_stop(const struct target *t)
 {
-	stopped_pid = t->pid;
 	if (kill(t->pid, SIGSTOP) != 0) {
 		return -errno;
 	}
@@ -283,11 +394,10 @@ void
 target_continue(const struct target *t)
 {
 	kill(t->pid, SIGCONT);
-	stopped_pid = 0;
 }
 
 static void
-end_child(const struct target *t)
+end_child(struct target *t)
 {
 	int status;
 
@@ -296,8 +406,8 @@ end_child(const struct target *t)
 	for (int ms = 0; ms < STOP_MS; ms += 10) {
 		if (waitpid(t->child, &status, WNOHANG) == t->child) {
 			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-				fprintf(stderr, "the device's process did not end well:\n");
-				show_log(t);
+				fprintf(stderr, "the device's process did not end well: ");
+				show_end(t, status);
 			}
 			return;
 		}
@@ -311,10 +421,9 @@ end_child(const struct target *t)
 void
 target_end(struct target *t)
 {
-	char path[64];
-
-	release();
-	stopped_pid = 0;
+	if (t->pid > 1) {
+		kill(t->pid, SIGCONT);
+	}
 	for (unsigned int i = 0; i < t->nb; i++) {
 		if (t->fds[i] >= 0) {
 			close(t->fds[i]);
@@ -323,15 +432,9 @@ target_end(struct target *t)
 	free(t->fds);
 	if (t->child > 0) {
 		end_child(t);
+		t->child = t->pid = 0;
 	}
-	if (t->folder[0] != '\0') {
-		snprintf(path, sizeof(path), "%s/log", t->folder);
-		unlink(path);
-		for (unsigned int i = 0; i < t->nb; i++) {
-			snprintf(path, sizeof(path), "%s/socket%u", t->folder, i);
-			unlink(path);
-		}
-		rmdir(t->folder);
-	}
+	remove_folder(t);
+	leave(t);
 	*t = (struct target){.folder = ""};
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #define TARGET_MAX_DEVICES 1024
+#define TARGET_MAX_TARGETS 8 /* at the same time */
 
 struct target_options {
 	const char *spawn;                       /* path of vmediad; NULL: none */
@@ -31,7 +32,9 @@ struct target {
 
 /* A device is asked for at all. */
 bool target_is_wanted(const struct target_options *o);
-/* Connects to the sockets, or starts vmediad and connects to its. Says on stderr what went wrong.
+/* Connects to the sockets, or starts vmediad and connects to its. A signal that ends this process
+ * ends that vmediad as well and removes its folder, and lets a process that runs already go on.
+ * *t stays where it is until target_end(). Says on stderr what went wrong.
  * 0 or negative errno; target_end() in both cases. */
 int target_start(struct target *t, const struct target_options *o);
 /* All threads of it have stopped (SIGSTOP) when this returns. Whatever ends this process lets them

@@ -9,7 +9,7 @@
 
 struct arrivals {
 	double mean_tsc; /* between two */
-	double next_tsc; /* since start_tsc: fractions of a tick add up */
+	double next_tsc; /* since start_tsc: fractions of a tick add up; the first is due at 0 */
 	uint64_t start_tsc, state;
 	bool poisson;
 };
@@ -18,7 +18,13 @@ static inline void
 arrivals_start(struct arrivals *a, uint64_t now_tsc)
 {
 	a->start_tsc = now_tsc;
-	a->next_tsc = 0;
+}
+
+/* The schedule stands still after `ticks`, until the next arrivals_start(). */
+static inline void
+arrivals_stop(struct arrivals *a, uint64_t ticks)
+{
+	a->next_tsc -= (double)ticks;
 }
 
 /* xorshift64*; above 0, at most 1. */

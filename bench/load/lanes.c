@@ -305,6 +305,9 @@ lanes_ask(struct lanes *l, struct arrivals *arrivals, double seconds, struct loa
 			sleep_for_calls(l, arrivals);
 		}
 	}
+	if (arrivals != NULL) {
+		arrivals_stop(arrivals, until_tsc - begin_tsc);
+	}
 	if (result != NULL) {
 		result->seconds += (double)clock_tsc_to_ns(clock_tsc() - begin_tsc) / 1e9;
 	}

@@ -134,7 +134,8 @@ int lanes_create(struct lanes *l, struct driver *const *drivers, unsigned int nb
 void lanes_destroy(struct lanes *l);
 /*
  * Sends for `seconds`, then waits for what is under way, and floods meanwhile. arrivals: due times,
- * open loop; NULL: closed. result: added to; NULL: nobody looks.
+ * open loop, which go on where the last call ended; NULL: closed. result: added to; NULL: nobody
+ * looks.
  */
 int lanes_ask(
 	struct lanes *l, struct arrivals *arrivals, double seconds, struct load_result *result);

@@ -108,9 +108,13 @@ check_slos(const struct load *l)
 		bool sound = hist_percentile_is_sound(hist_count(&all), slo->percent);
 		double ns = ns_of(&all, slo->percent);
 		bool ok = sound && ns <= slo->limit_ns;
+		char text[32] = "-";
 
-		printf("  service level p%g: %.1f us, at most %.1f us: %s\n", slo->percent,
-			ns / NS_PER_US, slo->limit_ns / NS_PER_US,
+		if (sound) {
+			snprintf(text, sizeof(text), "%.1f us", ns / NS_PER_US);
+		}
+		printf("  service level p%g: %s, at most %g us: %s\n", slo->percent, text,
+			slo->limit_ns / NS_PER_US,
 			ok      ? "met"
 			: sound ? "MISSED"
 				: "UNKNOWN, too few samples");
@@ -119,10 +123,17 @@ check_slos(const struct load *l)
 	return met;
 }
 
+/* Without a device: the rings of the echo. */
+static unsigned int
+nb_rings(const struct load *l)
+{
+	return l->has[LOAD_DEVICE] ? l->target.nb - (l->o.flood > 0) : l->o.target.nb_devices;
+}
+
 static unsigned int
 nb_measured(const struct load *l)
 {
-	return l->target.nb - (l->o.flood > 0);
+	return l->has[LOAD_DEVICE] ? nb_rings(l) : 0;
 }
 
 bool
@@ -133,9 +144,10 @@ report_end(const struct load *l)
 	for (unsigned int i = 0; i < l->nb_runs; i++) {
 		nb_noisy += l->runs[i].noisy;
 	}
-	printf("all %u runs, %u noisy; %s, %u devices x %u in flight, %s rings, %s descriptors, "
+	printf("all %u runs, %u noisy; %s, %u %s x %u in flight, %s rings, %s descriptors, "
 	       "driver %s, %s arrivals",
-		l->nb_runs, nb_noisy, l->o.ioctl, nb_measured(l), l->o.depth,
+		l->nb_runs, nb_noisy, l->o.ioctl, nb_rings(l),
+		l->has[LOAD_DEVICE] ? "devices" : "rings of the echo, no device,", l->o.depth,
 		l->o.packed ? "packed" : "split", l->o.direct ? "direct" : "indirect",
 		l->o.interrupts ? "sleeps" : "polls", l->o.poisson ? "Poisson" : "even");
 	if (l->o.flood > 0) {

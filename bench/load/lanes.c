@@ -200,9 +200,10 @@ next_free(struct lanes *l)
 static int
 send_due(struct lanes *l, struct arrivals *arrivals, uint64_t until_tsc)
 {
-	uint64_t now_tsc = MIN(clock_tsc(), until_tsc);
+	uint64_t now_tsc = clock_tsc(); /* read once: MIN() would do so twice */
 	int ret = 0;
 
+	now_tsc = MIN(now_tsc, until_tsc);
 	while (ret == 0 && arrivals_due(arrivals) <= now_tsc) {
 		struct lane_group *g = next_free(l);
 

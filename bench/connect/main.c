@@ -172,7 +172,7 @@ set_up(struct connect *c)
 	ret = ret != 0 ? ret : hang_up_and_connect(c);
 	hang_up(c);
 	rest();
-	return ret != 0 ? complain("connect", ret) : 0;
+	return ret != 0 ? target_complain(&c->target, 0, ret) : 0;
 }
 
 static void

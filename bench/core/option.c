@@ -95,6 +95,17 @@ option_idle(struct argp_state *state, const char *arg)
 }
 
 void
+option_target(struct argp_state *state, const struct target_options *target)
+{
+	if (target->spawn != NULL && target->nb_sockets > 0) {
+		argp_error(state, "--spawn and --socket together: one of them, please");
+	}
+	if (target->spawn != NULL && target->pid != 0) {
+		argp_error(state, "--pid is that of a --socket, not of --spawn");
+	}
+}
+
+void
 option_cpus(const char *arg, struct cpu_pair *cpus)
 {
 	if (cpu_pair_parse(arg, cpus) != 0) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/cpu.h"
+#include "core/target.h"
 
 /* `key`: of the option, whose long name is told. */
 double option_number(struct argp_state *state, int key, const char *arg, double least, double most);
@@ -19,6 +20,8 @@ uint64_t option_whole(
 const char *option_json(struct argp_state *state, const char *arg);
 /* --idle: an idle policy of vmediad. */
 const char *option_idle(struct argp_state *state, const char *arg);
+/* --spawn or --socket, not both. */
+void option_target(struct argp_state *state, const struct target_options *target);
 /* As cpu_pair_parse() wants them. */
 void option_cpus(const char *arg, struct cpu_pair *cpus);
 

@@ -321,6 +321,7 @@ int
 target_start(struct target *t, const struct target_options *o)
 {
 	memset(t, 0, sizeof(*t));
+	t->options = o;
 	t->nb = o->spawn != NULL ? o->nb_devices : o->nb_sockets;
 	t->fds = malloc(t->nb * sizeof(t->fds[0]));
 	if (t->fds == NULL) {
@@ -437,4 +438,37 @@ target_end(struct target *t)
 	remove_folder(t);
 	leave(t);
 	*t = (struct target){.folder = ""};
+}
+
+/* What an errno of driver_connect() or driver_open() means of the other end. */
+static const char *
+hint(int ret)
+{
+	switch (-ret) {
+	case ETIMEDOUT:
+		return "it does not answer: it is no vmedia device, another front-end is connected "
+		       "to it, or its process is stopped";
+	case EPROTO:
+		return "what answers is no vhost-user device";
+	case ECONNRESET:
+	case EPIPE:
+		return "it hung up: it is no vhost-user device, or has refused this front-end";
+	case EOPNOTSUPP:
+		return "the device does not offer what was asked for: packed rings, or virtio 1.0";
+	default:
+		return NULL;
+	}
+}
+
+int
+target_complain(const struct target *t, unsigned int index, int ret)
+{
+	const char *why = hint(ret);
+	char path[64];
+
+	fprintf(stderr, "%s: %s%s%s\n",
+		t->folder[0] != '\0' ? socket_in(path, t->folder, index)
+				     : t->options->sockets[index],
+		strerror(-ret), why != NULL ? ": " : "", why != NULL ? why : "");
+	return ret;
 }

@@ -27,7 +27,8 @@ struct target {
 	pid_t pid, child; /* child: ours, or 0 */
 	int *fds;         /* connected, one per device; whoever takes one sets -1 */
 	unsigned int nb;
-	char folder[32]; /* of the child's sockets and output; "": none */
+	char folder[32];                      /* of the child's sockets and output; "": none */
+	const struct target_options *options; /* as given to target_start() */
 };
 
 /* A device is asked for at all. */
@@ -42,5 +43,9 @@ int target_start(struct target *t, const struct target_options *o);
 int target_stop(const struct target *t);
 void target_continue(const struct target *t);
 void target_end(struct target *t);
+
+/* Says on stderr that the front-end's handshake with device `index` failed, with the name of its
+ * socket and with what may be wrong. Returns ret. */
+int target_complain(const struct target *t, unsigned int index, int ret);
 
 #endif

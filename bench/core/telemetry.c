@@ -64,24 +64,49 @@ parse(const char *text, struct telemetry_reactor *r)
 	return ret;
 }
 
-int
-telemetry_reactor_read(pid_t pid, struct telemetry_reactor *r)
+/* What it says of its reactors, JSON, and empty when it says nothing. 0 or negative errno. */
+static int
+ask(pid_t pid, char answer[ANSWER_BYTES])
 {
 	static const char command[] = "/vmedia/reactors";
-	static char answer[ANSWER_BYTES];
 	int fd = open_socket(pid);
 	ssize_t n;
 
 	if (fd < 0) {
 		return fd;
 	}
-	n = recv(fd, answer, sizeof(answer) - 1, 0); /* who it is */
+	n = recv(fd, answer, ANSWER_BYTES - 1, 0); /* who it is */
 	if (n > 0 && send(fd, command, strlen(command), 0) > 0) {
-		n = recv(fd, answer, sizeof(answer) - 1, 0);
+		n = recv(fd, answer, ANSWER_BYTES - 1, 0);
 	}
 	close(fd);
 	answer[n > 0 ? n : 0] = '\0';
-	return parse(answer, r);
+	return 0;
+}
+
+int
+telemetry_reactor_read(pid_t pid, struct telemetry_reactor *r)
+{
+	static char answer[ANSWER_BYTES];
+	int ret = ask(pid, answer);
+
+	return ret != 0 ? ret : parse(answer, r);
+}
+
+int
+telemetry_sleeps(pid_t pid, int cpu, uint64_t *nb_sleeps)
+{
+	static char answer[ANSWER_BYTES];
+	int ret = ask(pid, answer);
+	char key[32];
+	const char *at;
+
+	if (ret != 0) {
+		return ret;
+	}
+	snprintf(key, sizeof(key), "{\"cpu\":%d,", cpu);
+	at = strstr(answer, key);
+	return at != NULL ? find_number(at, "nb_sleeps", nb_sleeps) : -ENOENT;
 }
 
 void

@@ -14,6 +14,8 @@ struct telemetry_reactor {
 
 /* 0 or negative errno. */
 int telemetry_reactor_read(pid_t pid, struct telemetry_reactor *r);
+/* How often the reactor on that CPU has slept: never, where it polls. -ENOENT: there is none. */
+int telemetry_sleeps(pid_t pid, int cpu, uint64_t *nb_sleeps);
 void telemetry_reactor_subtract(
 	struct telemetry_reactor *later, const struct telemetry_reactor *earlier);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/option.h"
+#include "core/telemetry.h"
 #include "latency/latency.h"
 
 enum {
@@ -76,6 +77,7 @@ parse(int key, char *arg, struct argp_state *state)
 		o->assert_ratio = option_number(state, key, arg, 0.01, 1000);
 		break;
 	case ARGP_KEY_END:
+		option_target(state, &o->target);
 		if (o->samples < o->slices) {
 			argp_error(state, "fewer samples than slices");
 		}
@@ -90,6 +92,22 @@ parse(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
+}
+
+/* Its first commands would be late by what waking a reactor takes. */
+static void
+check_idle(const struct latency *l)
+{
+	uint64_t nb_sleeps = 0;
+
+	if (l->o.target.spawn == NULL &&
+		telemetry_sleeps(l->target.pid, l->o.cpus.device, &nb_sleeps) == 0 &&
+		nb_sleeps > 0) {
+		fprintf(stderr,
+			"warning: %s: its reactor on CPU %d sleeps when it is idle, one that polls "
+			"is wanted: vmediad --idle poll\n",
+			l->o.target.sockets[0], l->o.cpus.device);
+	}
 }
 
 /* The device is set up, then stopped; from here on it runs in its own slices only. */
@@ -115,6 +133,7 @@ set_up(struct latency *l)
 			ret = subject_learn(&l->device, &l->device_stamps);
 		}
 		if (ret == 0) {
+			check_idle(l);
 			ret = target_stop(&l->target);
 		}
 	}

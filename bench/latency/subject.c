@@ -9,6 +9,7 @@
 #include "latency/latency.h"
 
 #define TIMEOUT_MS     5000
+#define NULL_CAMERA    "vmedia null capture"
 #define POLLS_PER_LOOK 4096
 #define F_INDIRECT     (1ULL << 28)
 #define F_EVENT_IDX    (1ULL << 29)
@@ -73,6 +74,23 @@ stream(struct driver_session *session)
 	return ret != 0 ? complain("STREAMON", ret) : 0;
 }
 
+/* Another device may answer all of this, but not at once, and it would be no comparison. */
+static int
+check_kind(const struct driver *drv, const char *socket)
+{
+	struct driver_info info;
+
+	driver_get_info(drv, &info);
+	if (strcmp(info.card, NULL_CAMERA) == 0) {
+		return 0;
+	}
+	fprintf(stderr,
+		"%s: this is \"%s\", a null camera is wanted: --device "
+		"socket=...,backend=null,role=capture\n",
+		socket, info.card);
+	return -ENODEV;
+}
+
 int
 subject_device(struct subject *s, struct target *target, const struct latency_options *o)
 {
@@ -84,15 +102,13 @@ subject_device(struct subject *s, struct target *target, const struct latency_op
 	config.socket_fd = target->fds[0];
 	target->fds[0] = -1;
 	ret = driver_connect(&config, &s->drv);
+	ret = ret != 0 ? ret : driver_open(s->drv, &s->session);
 	if (ret != 0) {
-		return complain("connect", ret);
-	}
-	ret = driver_open(s->drv, &s->session);
-	if (ret != 0) {
-		return complain("open", ret);
+		return target_complain(target, 0, ret);
 	}
 	s->checked = true;
-	ret = stream(s->session);
+	ret = o->target.spawn == NULL ? check_kind(s->drv, o->target.sockets[0]) : 0;
+	ret = ret != 0 ? ret : stream(s->session);
 	return ret != 0 ? ret : prepare(s);
 }
 

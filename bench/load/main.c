@@ -150,6 +150,7 @@ check(struct load_options *o, struct argp_state *state)
 {
 	const char *names;
 
+	option_target(state, &o->target);
 	if (!lanes_knows(o->ioctl, &names)) {
 		argp_error(state, "--ioctl %s: %s, please", o->ioctl, names);
 	}
@@ -259,9 +260,7 @@ connect_drivers(struct load *l, struct driver **drivers)
 		config.socket_fd = l->target.fds[i];
 		l->target.fds[i] = -1;
 		ret = driver_connect(&config, &drivers[i]);
-	}
-	if (ret != 0) {
-		fprintf(stderr, "connect: %s\n", strerror(-ret));
+		ret = ret != 0 ? target_complain(&l->target, i, ret) : 0;
 	}
 	return ret;
 }

@@ -239,7 +239,7 @@ group_start(struct group *g, const struct streams_options *o, unsigned int nb)
 
 		g->target.fds[i] = -1;
 		ret = connect_stream(&g->streams[i], fd, o->packed);
-		ret = ret != 0 ? complain("connect", ret) : 0;
+		ret = ret != 0 ? target_complain(&g->target, i, ret) : 0;
 	}
 	ret = ret != 0 ? ret : measure_rest(g);
 	ret = ret != 0 ? ret : start_streams(g);

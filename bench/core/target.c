@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -317,6 +318,18 @@ target_is_wanted(const struct target_options *o)
 	return o->spawn != NULL || o->nb_sockets > 0;
 }
 
+/* A driver takes some ten of them, and so does a device. */
+static void
+raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int
 target_start(struct target *t, const struct target_options *o)
 {
@@ -331,6 +344,7 @@ target_start(struct target *t, const struct target_options *o)
 	for (unsigned int i = 0; i < t->nb; i++) {
 		t->fds[i] = -1;
 	}
+	raise_file_limit();
 	guard();
 	enter(t);
 	return o->spawn != NULL ? spawn(t, o) : connect_running(t, o);

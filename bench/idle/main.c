@@ -6,6 +6,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@
 #include <json.h>
 #endif
 
+#define MEM_BYTES (8u << 20)
+
 struct options {
 	struct cpu_pair cpus;
 	struct target_options target;
@@ -46,8 +49,9 @@ struct idle {
 	struct options o;
 	struct environment env;
 	struct target target;
-	struct driver *drv;
-	struct driver_session *session;
+	struct driver **drivers; /* of all devices, as guests have them */
+	unsigned int nb_drivers;
+	struct driver_session *session; /* of the first */
 	struct sleeper sleeper;
 	struct hist eventfd_ticks, device_ticks;
 	double cpu_percent; /* of all threads of the target, while nobody asks */
@@ -128,9 +132,13 @@ wake_device(struct idle *idle)
 static int
 measure_wakes(struct idle *idle)
 {
+	bool show = isatty(STDERR_FILENO);
 	int ret = 0;
 
 	for (unsigned int i = 0; i < idle->o.wakes && ret == 0; i++) {
+		if (show) {
+			fprintf(stderr, "\rrest %u of %u", i + 1, idle->o.wakes);
+		}
 		sleep_ms(idle->o.rest_ms);
 		ret = wake_sleeper(&idle->sleeper, &idle->eventfd_ticks);
 		sleep_ms(idle->o.rest_ms);
@@ -138,7 +146,22 @@ measure_wakes(struct idle *idle)
 			ret = wake_device(idle);
 		}
 	}
+	if (show) {
+		fprintf(stderr, "\r\033[K");
+	}
 	return ret;
+}
+
+/* It takes long, and says nothing until the end. */
+static void
+announce(const struct options *o)
+{
+	double rests_s = 2 * o->wakes * o->rest_ms / 1e3;
+
+	fprintf(stderr,
+		"vmedia-idle: %u devices at rest for %g s, then 2 x %u rests of %g ms: about %.0f s\n",
+		o->target.nb_devices, o->idle_seconds, o->wakes, o->rest_ms,
+		o->idle_seconds + rests_s + 1);
 }
 
 static void
@@ -157,29 +180,46 @@ measure_cpu(struct idle *idle)
 	                    (double)(clock_monotonic_ns() - begin_ns);
 }
 
+/* Each device has memory, rings and event buffers of its front-end. */
+static int
+connect_all(struct idle *idle)
+{
+	struct target *t = &idle->target;
+	struct driver_config config;
+	int ret = 0;
+
+	driver_config_init(&config);
+	config.wait = DRIVER_POLL;
+	config.mem_bytes = MEM_BYTES;
+	idle->drivers = calloc(t->nb, sizeof(idle->drivers[0]));
+	if (idle->drivers == NULL) {
+		return complain("drivers", -ENOMEM);
+	}
+	for (unsigned int i = 0; i < t->nb && ret == 0; i++) {
+		config.socket_fd = t->fds[i];
+		t->fds[i] = -1;
+		ret = driver_connect(&config, &idle->drivers[i]);
+		idle->nb_drivers += ret == 0;
+		if (ret == 0 && i == 0) {
+			ret = driver_open(idle->drivers[0], &idle->session);
+		}
+		ret = ret != 0 ? target_complain(t, i, ret) : 0;
+	}
+	return ret;
+}
+
 static int
 set_up(struct idle *idle)
 {
-	struct driver_config config;
 	int ret = target_start(&idle->target, &idle->o.target);
 
 	if (ret == 0) {
 		ret = cpu_pin(idle->o.cpus.driver);
 	}
-	driver_config_init(&config);
-	config.wait = DRIVER_POLL;
 	if (ret == 0) {
-		config.socket_fd = idle->target.fds[0];
-		idle->target.fds[0] = -1;
-		ret = driver_connect(&config, &idle->drv);
+		ret = connect_all(idle);
 	}
-	if (ret == 0) {
-		ret = driver_open(idle->drv, &idle->session);
-	}
-	if (ret == 0) {
-		ret = sleeper_start(&idle->sleeper, idle->o.cpus.device);
-	}
-	return ret != 0 ? complain("device", ret) : 0;
+	return ret == 0 ? sleeper_start(&idle->sleeper, idle->o.cpus.device) : ret;
 }
 
 static void
@@ -189,9 +229,10 @@ tear_down(struct idle *idle)
 		notify(&idle->sleeper, 1ULL << 32);
 		pthread_join(idle->sleeper.thread, NULL);
 	}
-	if (idle->drv != NULL) {
-		driver_disconnect(idle->drv);
+	for (unsigned int i = 0; i < idle->nb_drivers; i++) {
+		driver_disconnect(idle->drivers[i]);
 	}
+	free(idle->drivers);
 	target_end(&idle->target);
 }
 
@@ -322,6 +363,7 @@ main(int argc, char **argv)
 	environment_read(&idle.env, &idle.o.cpus);
 	ret = set_up(&idle);
 	if (ret == 0) {
+		announce(&idle.o);
 		measure_cpu(&idle);
 		ret = measure_wakes(&idle);
 	}

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "core/option.h"
 #include "streams/streams.h"
@@ -89,18 +88,6 @@ parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* A driver takes some ten of them. */
-static void
-raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 /* All are started, then they take turns. */
 static int
 measure(const struct streams_options *o, struct group *groups)
@@ -136,7 +123,6 @@ main(int argc, char **argv)
 	int ret;
 
 	option_parse(&argp, argc, argv, &o, &o.cpus);
-	raise_file_limit();
 	environment_read(&env, &o.cpus);
 	ret = cpu_pin(o.cpus.driver);
 	ret = ret != 0 ? ret : measure(&o, groups);

@@ -16,6 +16,7 @@
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/figures.h"
+#include "core/noise.h"
 #include "core/option.h"
 #include "core/output.h"
 #include "core/target.h"
@@ -49,6 +50,7 @@ struct connect {
 	bool packed;
 	const char *json;
 	struct environment env;
+	struct noise noise;
 	struct target target;
 	char path[64];
 	struct driver *drv;
@@ -187,6 +189,8 @@ report(const struct connect *c)
 		figures_take(&f, &c->ticks[p]);
 		figures_print(stdout, phases[p].what, &f);
 	}
+	printf("  ");
+	noise_print(&c->noise);
 }
 
 #ifdef HAVE_JSONC
@@ -208,6 +212,7 @@ report_json(const struct connect *c)
 		json_object_object_add(all, phases[p].name, row);
 	}
 	json_object_object_add(top, "phases", all);
+	noise_json(top, &c->noise);
 	return output_json(c->json, top);
 }
 #else
@@ -276,13 +281,16 @@ main(int argc, char **argv)
 	static struct connect c = {.cpus = CPU_PAIR_DEFAULT,
 		.target_options = {.nb_devices = 1, .device = "backend=null,role=capture"},
 		.rounds = 100};
+	static struct noise_begin noise;
 	int ret;
 
 	option_parse(&argp, argc, argv, &c, &c.cpus);
 	c.target_options.cpu = c.cpus.device;
 	environment_read(&c.env, &c.cpus);
 	ret = set_up(&c);
+	noise_begin(&noise, &c.cpus, c.target.pid);
 	ret = ret != 0 ? ret : measure(&c);
+	noise_end(&noise, &c.noise);
 	hang_up(&c);
 	target_end(&c.target);
 	if (ret != 0) {

@@ -18,6 +18,7 @@
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/figures.h"
+#include "core/noise.h"
 #include "core/option.h"
 #include "core/output.h"
 #include "core/target.h"
@@ -54,6 +55,7 @@ struct idle {
 	struct driver_session *session; /* of the first */
 	struct sleeper sleeper;
 	struct hist eventfd_ticks, device_ticks;
+	struct noise noise; /* of the rests */
 	double cpu_percent; /* of all threads of the target, while nobody asks */
 };
 
@@ -255,6 +257,8 @@ report(const struct idle *idle)
 		figures_ratio_text(text, figures_ratio(&device, &sleeper)));
 	printf("  idle: %.3f %% of a CPU, %.4f %% per device\n", idle->cpu_percent,
 		idle->cpu_percent / nb);
+	printf("  rests: ");
+	noise_print(&idle->noise);
 }
 
 #ifdef HAVE_JSONC
@@ -274,6 +278,7 @@ report_json(const struct idle *idle)
 	figures_take(&f, &idle->device_ticks);
 	json_object_object_add(top, "device", figures_json(&f));
 	json_object_object_add(top, "cpu_percent", json_object_new_double(idle->cpu_percent));
+	noise_json(top, &idle->noise);
 	return output_json(idle->o.json, top);
 }
 #else
@@ -348,6 +353,7 @@ main(int argc, char **argv)
 	static const struct argp argp = {rows, parse, NULL,
 		"What idle devices cost, and how long the first command takes after a rest.", NULL,
 		NULL, NULL};
+	static struct noise_begin noise;
 	static struct idle idle;
 	int ret;
 
@@ -365,7 +371,9 @@ main(int argc, char **argv)
 	if (ret == 0) {
 		announce(&idle.o);
 		measure_cpu(&idle);
+		noise_begin(&noise, &idle.o.cpus, idle.target.pid);
 		ret = measure_wakes(&idle);
+		noise_end(&noise, &idle.noise);
 	}
 	tear_down(&idle);
 	if (ret != 0) {

@@ -11,6 +11,7 @@
 #include "core/cpu.h"
 #include "core/environment.h"
 #include "core/figures.h"
+#include "core/noise.h"
 #include "core/option.h"
 #include "core/output.h"
 #include "micro/micro.h"
@@ -142,7 +143,7 @@ row_json(const struct row *row, unsigned int rounds)
 }
 
 static int
-write_json(const struct options *o, const struct environment *env)
+write_json(const struct options *o, const struct environment *env, const struct noise *noise)
 {
 	struct json_object *top = json_object_new_object(), *all = json_object_new_array();
 
@@ -152,11 +153,12 @@ write_json(const struct options *o, const struct environment *env)
 		json_object_array_add(all, row_json(&rows[i], o->rounds));
 	}
 	json_object_object_add(top, "rows", all);
+	noise_json(top, noise);
 	return output_json(o->json, top);
 }
 #else
 static int
-write_json(const struct options *o, const struct environment *env)
+write_json(const struct options *o, const struct environment *env, const struct noise *noise)
 {
 	fprintf(stderr, "--json: built without json-c\n");
 	return -ENOTSUP;
@@ -169,7 +171,9 @@ main(int argc, char **argv)
 	static const struct argp argp = {argp_rows, parse, NULL,
 		"What the parts of the device cost on their own, in one thread.", NULL, NULL, NULL};
 	struct options o = {.cpus = {-1, -1}, .rounds = 5};
+	static struct noise_begin begin;
 	struct environment env;
+	struct noise noise;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -183,15 +187,18 @@ main(int argc, char **argv)
 		fprintf(stderr, nb_rows == 0 ? "no row of that name\n" : "cannot run there\n");
 		return EXIT_USAGE;
 	}
+	noise_begin(&begin, &o.cpus, 0);
 	for (unsigned int i = 0; i < o.rounds * nb_rows; i++) {
 		if (measure(&rows[i % nb_rows], i / nb_rows) != 0) {
 			return 1;
 		}
 	}
+	noise_end(&begin, &noise);
 	environment_print(&env);
 	printf("%-20s %12s %12s %12s %8s\n", "ns per operation", "median", "least", "most", "GB/s");
 	for (unsigned int i = 0; i < nb_rows; i++) {
 		print(&rows[i], o.rounds);
 	}
-	return o.json != NULL && write_json(&o, &env) != 0 ? 1 : 0;
+	noise_print(&noise);
+	return o.json != NULL && write_json(&o, &env, &noise) != 0 ? 1 : 0;
 }

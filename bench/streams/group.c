@@ -249,6 +249,7 @@ group_start(struct group *g, const struct streams_options *o, unsigned int nb)
 int
 group_run(struct group *g, const struct streams_options *o, struct streams_run *run)
 {
+	static struct noise_begin noise;
 	struct telemetry_reactor begin, end;
 	uint64_t begin_ns;
 	int ret;
@@ -258,11 +259,13 @@ group_run(struct group *g, const struct streams_options *o, struct streams_run *
 	ret = ret != 0 ? ret : telemetry_reactor_read(g->target.pid, &begin);
 	nb_frames = 0;
 	latency = &g->latency;
+	noise_begin(&noise, &o->cpus, g->target.pid);
 	begin_ns = clock_monotonic_ns();
 	ret = ret != 0 ? ret : turn(g, o->seconds);
 	run->seconds = (double)(clock_monotonic_ns() - begin_ns) / 1e9;
 	run->nb_frames = nb_frames;
 	latency = NULL;
+	noise_end(&noise, &run->noise);
 	ret = ret != 0 ? ret : telemetry_reactor_read(g->target.pid, &end);
 	if (ret != 0 || run->nb_frames == 0) {
 		return complain("streams", ret != 0 ? ret : -EIO);

@@ -92,6 +92,26 @@ print_pace(const struct group *g, const struct streams_options *o)
 	}
 }
 
+static void
+print_noise(const struct group *g, unsigned int nb_runs)
+{
+	unsigned int nb_noisy = 0;
+	double waited_ms[2] = {0, 0}, steal_ms = 0, run_ms = 0;
+
+	for (unsigned int i = 0; i < nb_runs; i++) {
+		const struct noise *noise = &g->runs[i].noise;
+
+		nb_noisy += noise->noisy;
+		waited_ms[0] += noise->waited_ms[0];
+		waited_ms[1] += noise->waited_ms[1];
+		steal_ms += noise->steal_ms[0] + noise->steal_ms[1];
+		run_ms += noise->run_ms;
+	}
+	printf("  %u devices: %u of %u runs noisy; waited for a CPU: driver %.1f ms, device "
+	       "%.1f ms; stolen %.0f ms; in %.0f ms\n",
+		g->nb, nb_noisy, nb_runs, waited_ms[0], waited_ms[1], steal_ms, run_ms);
+}
+
 void
 streams_report(
 	const struct streams_options *o, const struct group *groups, const struct environment *env)
@@ -105,6 +125,9 @@ streams_report(
 	}
 	for (unsigned int i = 0; i < o->nb_counts; i++) {
 		print_pace(&groups[i], o);
+	}
+	for (unsigned int i = 0; i < o->nb_counts; i++) {
+		print_noise(&groups[i], o->runs);
 	}
 	figures_print_heading(stdout, "frame done -> event seen");
 	for (unsigned int i = 0; i < o->nb_counts; i++) {
@@ -151,6 +174,7 @@ group_json(const struct group *g, const struct streams_options *o)
 		add_number(r, "work_ns_per_frame", run->work_ns);
 		add_number(r, "busy_ns_per_frame", run->busy_ns);
 		add_number(r, "idle_pass_ns", run->idle_pass_ns);
+		noise_json(r, &run->noise);
 		json_object_array_add(runs, r);
 	}
 	json_object_object_add(all, "runs", runs);

@@ -16,6 +16,7 @@
 
 #include "core/cpu.h"
 #include "core/environment.h"
+#include "core/noise.h"
 #include "core/target.h"
 #include "core/telemetry.h"
 #include "driver/driver.h"
@@ -49,6 +50,7 @@ struct streams_run {
 	double work_ns; /* of the reactor per frame, beyond what looking at its devices costs */
 	double busy_ns; /* per frame, passes that did something, looking included */
 	double idle_pass_ns; /* a pass that finds nothing, while they stream */
+	struct noise noise;
 };
 
 struct group {

@@ -267,8 +267,12 @@ group_run(struct group *g, const struct streams_options *o, struct streams_run *
 	latency = NULL;
 	noise_end(&noise, &run->noise);
 	ret = ret != 0 ? ret : telemetry_reactor_read(g->target.pid, &end);
-	if (ret != 0 || run->nb_frames == 0) {
-		return complain("streams", ret != 0 ? ret : -EIO);
+	if (ret != 0) {
+		return complain("streams", ret);
+	}
+	if (run->nb_frames == 0) {
+		fprintf(stderr, "no frame of %u devices came in %g s\n", g->nb, run->seconds);
+		return -EIO;
 	}
 	telemetry_reactor_subtract(&end, &begin);
 	run->idle_pass_ns = idle_pass_ns(&end);

@@ -20,7 +20,7 @@
  *   mapping.c      MMAP, MUNMAP, the window
  *   forward*.c     for backends that forward to another device: vmedia/forward.h
  *   move.c         to another reactor
- *   warm.c         HOT: one of many asks for its memory ahead of a frame
+ *   warm.c         HOT: asks for its memory ahead of a frame
  *   notify.c       HOT: which bells are rung when
  *   event.c        HOT: pending DQBUF and V4L2 events, subscriptions, the drain barrier
  *   offload.c      work and jobs of backends, on top of the reactor's

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * HOT. A device that is one of many has left the CPU's nearer caches by the time its next frame is
- * due: its memory is asked for a little ahead, while the reactor would only look at what rests. In
- * two steps, as the second one follows pointers that the first one asked for. All of it is a hint:
- * what is guessed wrong is fetched when it is used, as it is for the first frame.
+ * HOT. By the time its next frame is due a device has left the CPU's nearer caches, to other
+ * devices or to whoever shares them: its memory is asked for a little ahead, while the reactor
+ * would only look at what rests. In two steps, as the second one follows pointers that the first
+ * one asked for. All of it is a hint: what is guessed wrong is fetched when it is used.
  */
 #include "device/internal.h"
-
-#define MANY 32 /* pollers of a reactor; the memory of fewer stays where it is */
 
 /* Before the frame is due. A pass of 256 devices that finds nothing takes 1 µs. */
 static const uint32_t ahead_ns[DEVICE_WARM_STEPS] = {20000, 10000};
@@ -102,7 +100,7 @@ device_warm_tsc(const struct vmedia_device *device)
 {
 	const struct device_warm *warm = &device->warm;
 
-	if (warm->step == DEVICE_WARM_STEPS || reactor_nb_pollers(device->reactor) < MANY) {
+	if (warm->step == DEVICE_WARM_STEPS) {
 		return VMEDIA_NO_DEADLINE;
 	}
 	return warm->due_tsc - MIN(warm->due_tsc, warm->ahead_tsc[warm->step]);

@@ -64,12 +64,6 @@ reactor_poller_rest(
 	slot->until_equal = false;
 }
 
-unsigned int
-reactor_nb_pollers(const struct reactor *reactor)
-{
-	return reactor->nb_slots;
-}
-
 /* The head keeps its place until it is done: first come, first served. */
 static unsigned int
 works_run(struct reactor *reactor)

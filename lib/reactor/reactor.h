@@ -143,8 +143,6 @@ void reactor_poller_del(struct reactor *reactor, struct poller *poller);
  */
 void reactor_poller_rest(
 	struct reactor *reactor, const struct poller *poller, const struct poller_rest *rest);
-/* How many there are; any of them may be resting. */
-unsigned int reactor_nb_pollers(const struct reactor *reactor);
 void reactor_work_queue(struct reactor *reactor, struct work *work);
 void reactor_work_cancel(struct reactor *reactor, struct work *work);
 void reactor_offload(struct reactor *reactor, struct offload_job *job);

@@ -130,12 +130,6 @@ nb_rings(const struct load *l)
 	return l->has[LOAD_DEVICE] ? l->target.nb - (l->o.flood > 0) : l->o.target.nb_devices;
 }
 
-static unsigned int
-nb_measured(const struct load *l)
-{
-	return l->has[LOAD_DEVICE] ? nb_rings(l) : 0;
-}
-
 bool
 report_end(const struct load *l)
 {
@@ -161,6 +155,12 @@ report_end(const struct load *l)
 }
 
 #ifdef HAVE_JSONC
+static unsigned int
+nb_measured(const struct load *l)
+{
+	return l->has[LOAD_DEVICE] ? nb_rings(l) : 0;
+}
+
 static void
 add_number(struct json_object *o, const char *name, double value)
 {

@@ -76,6 +76,14 @@ draw(void *buffer)
 	render_slice(render, UINT64_MAX);
 }
 
+/* A stream of frames that all go this way. */
+static void
+force(enum store_way way)
+{
+	store_init(&render->store, 0);
+	render->store.way = way;
+}
+
 /* A frame that differs from what another dirt leaves was not written in full. */
 static bool
 writes_all(char *buffer, char *other)
@@ -121,6 +129,20 @@ run_draw(uint64_t n)
 }
 
 static uint64_t
+run_cached(uint64_t n)
+{
+	force(STORE_CACHED);
+	return run_frames(n, true);
+}
+
+static uint64_t
+run_past_caches(uint64_t n)
+{
+	force(STORE_PAST_CACHES);
+	return run_frames(n, true);
+}
+
+static uint64_t
 run_memset(uint64_t n)
 {
 	return run_frames(n, false);
@@ -141,11 +163,25 @@ const struct micro micro_memory[] = {
 		.run = run_memset,
 		.end = end},
 	{.name = "render frame",
-		.what = "3840x2160 NV12, pattern",
+		.what = "3840x2160 NV12, pattern, which chooses from:",
 		.nb = 8,
 		.bytes = FRAME,
 		.begin = begin,
 		.run = run_draw,
+		.end = end},
+	{.name = "cached frame",
+		.what = "the same, all of it through the caches",
+		.nb = 8,
+		.bytes = FRAME,
+		.begin = begin,
+		.run = run_cached,
+		.end = end},
+	{.name = "past-caches frame",
+		.what = "the same by non-temporal stores",
+		.nb = 8,
+		.bytes = FRAME,
+		.begin = begin,
+		.run = run_past_caches,
 		.end = end},
 	{.name = NULL},
 };

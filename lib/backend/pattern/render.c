@@ -104,6 +104,7 @@ render_init(struct render *r, const struct vmedia_format *format, const struct r
 {
 	const struct drawing *d = drawing_find(format->fourcc);
 	uint32_t end = 0;
+	uint64_t bytes = 0;
 
 	if (d == NULL || format->width > RENDER_MAX_WIDTH || format->width < RENDER_MIN_WIDTH ||
 		format->height < RENDER_MIN_HEIGHT || (format->width | format->height) % 2 != 0) {
@@ -120,7 +121,10 @@ render_init(struct render *r, const struct vmedia_format *format, const struct r
 	r->nb_layers = d->nb_layers;
 	for (unsigned int i = 0; i < d->nb_layers; i++) {
 		layer_init(r, d, i, format, &end);
+		bytes += (uint64_t)r->layers[i].stride * r->layers[i].rows;
 	}
+	/* planes to be compressed are read back at once */
+	store_init(&r->store, format->fourcc == V4L2_PIX_FMT_MJPEG ? 0 : bytes);
 	template_build(r);
 	return 0;
 }
@@ -162,6 +166,7 @@ render_begin(struct render *r, struct vmedia_plane *planes, const struct render_
 	r->layer = 0;
 	r->row = 0;
 	r->sequence = strip->sequence;
+	store_begin(&r->store);
 	if (unlikely(memcmp(&r->look, look, sizeof(*look)) != 0)) {
 		r->look = *look;
 		template_build(r);
@@ -440,14 +445,16 @@ draw_rows(struct render *r, struct render_layer *l, uint32_t stop)
 		nb = MIN(nb, l->nb_boxed_rows);
 		nb = MIN(nb, (box_end - line + round) >> l->y_shift);
 	}
-	vmedia_plane_write(
-		&r->planes[l->plane], l->offset + row * l->stride, tile, nb * l->row_bytes);
+	store_write(&r->store, &r->planes[l->plane], l->offset + row * l->stride, tile,
+		nb * l->row_bytes);
 	return nb;
 }
 
 bool
 render_slice(struct render *r, uint64_t until_tsc)
 {
+	uint64_t begin_tsc = clock_tsc(), tsc = begin_tsc;
+
 	while (r->layer < r->nb_layers) {
 		struct render_layer *l = &r->layers[r->layer];
 		uint32_t step = MAX(SLICE_CHECK_BYTES / l->stride, 1u);
@@ -460,9 +467,11 @@ render_slice(struct render *r, uint64_t until_tsc)
 			r->layer++;
 			r->row = 0;
 		}
-		if (clock_tsc() >= until_tsc) {
+		tsc = clock_tsc();
+		if (tsc >= until_tsc) {
 			break;
 		}
 	}
+	store_spent(&r->store, tsc - begin_tsc, r->layer == r->nb_layers);
 	return r->layer == r->nb_layers;
 }

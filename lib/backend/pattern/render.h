@@ -4,6 +4,7 @@
  * defines every pixel). Drawn row by row, in slices, straight into the buffer.
  *
  *   render.c    HOT: rows
+ *   store.c     HOT: large pieces of them, through the caches or past them
  *   window.c    rows of a part of the picture, where crop and compose say so
  *   template.c  what rows are made of: rebuilt when format or look change
  */
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/pattern/store.h"
 #include "base/compiler.h"
 #include "base/util.h"
 #include "vmedia/backend.h"
@@ -129,6 +131,7 @@ struct render {
 	uint32_t box_w, box_h; /* pixels, even */
 	unsigned int nb_layers;
 	struct render_layer layers[RENDER_NB_LAYERS];
+	struct store store;
 	/* the frame at hand */
 	struct vmedia_plane *planes;
 	uint32_t sequence;

@@ -76,14 +76,6 @@ draw(void *buffer)
 	render_slice(render, UINT64_MAX);
 }
 
-/* A stream of frames that all go this way. */
-static void
-force(enum store_way way)
-{
-	store_init(&render->store, 0);
-	render->store.way = way;
-}
-
 /* A frame that differs from what another dirt leaves was not written in full. */
 static bool
 writes_all(char *buffer, char *other)
@@ -131,14 +123,14 @@ run_draw(uint64_t n)
 static uint64_t
 run_cached(uint64_t n)
 {
-	force(STORE_CACHED);
+	store_force(&render->store, STORE_CACHED);
 	return run_frames(n, true);
 }
 
 static uint64_t
 run_past_caches(uint64_t n)
 {
-	force(STORE_PAST_CACHES);
+	store_force(&render->store, STORE_PAST_CACHES);
 	return run_frames(n, true);
 }
 

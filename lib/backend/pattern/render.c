@@ -166,11 +166,12 @@ render_begin(struct render *r, struct vmedia_plane *planes, const struct render_
 	r->layer = 0;
 	r->row = 0;
 	r->sequence = strip->sequence;
-	store_begin(&r->store);
 	if (unlikely(memcmp(&r->look, look, sizeof(*look)) != 0)) {
 		r->look = *look;
 		template_build(r);
+		store_forget(&r->store);
 	}
+	store_begin(&r->store);
 	r->box_x = bounce(strip->sequence - look->origin, look->speed, r->width - r->box_w);
 	r->box_y = bounce(strip->sequence - look->origin, look->speed, r->height - r->box_h);
 	if (look->hflip) {
@@ -453,7 +454,7 @@ draw_rows(struct render *r, struct render_layer *l, uint32_t stop)
 bool
 render_slice(struct render *r, uint64_t until_tsc)
 {
-	uint64_t begin_tsc = clock_tsc(), tsc = begin_tsc;
+	uint64_t begin_tsc = clock_tsc();
 
 	while (r->layer < r->nb_layers) {
 		struct render_layer *l = &r->layers[r->layer];
@@ -467,11 +468,11 @@ render_slice(struct render *r, uint64_t until_tsc)
 			r->layer++;
 			r->row = 0;
 		}
-		tsc = clock_tsc();
-		if (tsc >= until_tsc) {
+		if (clock_tsc() >= until_tsc) {
 			break;
 		}
 	}
-	store_spent(&r->store, tsc - begin_tsc, r->layer == r->nb_layers);
+	store_flush(&r->store);
+	store_spent(&r->store, clock_tsc() - begin_tsc, r->layer == r->nb_layers);
 	return r->layer == r->nb_layers;
 }

@@ -10,7 +10,7 @@
 #include "base/compiler.h"
 #include "base/util.h"
 
-#define FORGET_SHIFT 5 /* `least` rises by 1/32 with each frame that took longer */
+#define FORGET_SHIFT 5 /* `least` rises by 1/32 at most with each frame of its way */
 #define GAIN_SHIFT   5 /* the other way must be faster by 1/32 */
 
 #if defined(__SSE2__)
@@ -43,7 +43,7 @@ write_past_caches(char *to, const char *from, uint32_t nb_bytes)
 	memcpy(to, from, nb_bytes);
 }
 
-/* Non-temporal stores are ordered by nothing else, a release store included. */
+/* A release store does not order non-temporal stores. */
 static void
 order_past_caches(void)
 {
@@ -70,6 +70,18 @@ store_init(struct store *s, uint64_t frame_bytes)
 	*s = (struct store){.is_choosing = CAN_PASS_CACHES && frame_bytes >= STORE_LEAST_BYTES};
 }
 
+void
+store_force(struct store *s, enum store_way way)
+{
+	*s = (struct store){.way = way};
+}
+
+void
+store_forget(struct store *s)
+{
+	*s = (struct store){.is_choosing = s->is_choosing, .way = s->way};
+}
+
 static enum store_way
 other_way(enum store_way way)
 {
@@ -79,15 +91,19 @@ other_way(enum store_way way)
 void
 store_begin(struct store *s)
 {
+	enum store_way before = s->way;
+
 	if (!s->is_choosing) {
 		return;
 	}
 	s->ticks = 0;
 	if (s->nb_frames < STORE_NB_FIRST) {
-		s->way = s->nb_frames % 2 == 0 ? STORE_CACHED : STORE_PAST_CACHES;
+		s->way = s->nb_frames < STORE_NB_FIRST / 2 ? STORE_CACHED : STORE_PAST_CACHES;
 	} else {
-		s->way = s->nb_frames % STORE_TRY_EVERY == 0 ? other_way(s->better) : s->better;
+		s->way = s->nb_frames % STORE_TRY_EVERY < 2 ? other_way(s->better) : s->better;
 	}
+	/* what the frame before left in the caches would count for this one */
+	s->counts = s->nb_frames > 0 && s->way == before;
 	s->nb_frames++;
 }
 
@@ -106,16 +122,18 @@ learn(struct store *s)
 }
 
 void
-store_spent(struct store *s, uint64_t ticks, bool is_complete)
+store_flush(const struct store *s)
 {
-	if (likely(!s->is_choosing)) {
-		return;
-	}
 	if (s->way == STORE_PAST_CACHES) {
 		order_past_caches();
 	}
+}
+
+void
+store_spent(struct store *s, uint64_t ticks, bool is_complete)
+{
 	s->ticks += ticks;
-	if (is_complete) {
+	if (is_complete && s->counts) {
 		learn(s);
 	}
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Completion for bash of all programs here but vmedia-trace: options as their --help lists them, else files.
 
-_vmedia_programs="vmediad vmedia-stream vmedia-v4l2 vmedia-compare vmedia-connect vmedia-floor
-    vmedia-idle vmedia-latency vmedia-load vmedia-micro vmedia-streams"
+_vmedia_programs="vmediad vmedia-stream vmedia-v4l2 vmedia-capacity vmedia-compare vmedia-connect
+    vmedia-floor vmedia-idle vmedia-latency vmedia-load vmedia-micro vmedia-streams"
 
 _vmedia() {
     local program=$1 word=${COMP_WORDS[COMP_CWORD]} i

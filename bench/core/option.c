@@ -63,6 +63,19 @@ option_whole(struct argp_state *state, int key, const char *arg, uint64_t least,
 	return n;
 }
 
+void
+option_slo(struct argp_state *state, const char *arg, double *percent, double *limit_us)
+{
+	char rest;
+
+	if (sscanf(arg, "%lf=%lf%c", percent, limit_us, &rest) != 2 ||
+		!(*percent > 0 && *percent < 100) || !(*limit_us > 0)) {
+		argp_error(state,
+			"--slo %s: percentile=microseconds, both above 0, please, as in 99.9=50",
+			arg);
+	}
+}
+
 const char *
 option_json(struct argp_state *state, const char *arg)
 {

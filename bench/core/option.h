@@ -15,6 +15,8 @@ double option_number(struct argp_state *state, int key, const char *arg, double 
 /* No fractions. */
 uint64_t option_whole(
 	struct argp_state *state, int key, const char *arg, uint64_t least, uint64_t most);
+/* --slo: percentile=microseconds, both above 0, as in 99.9=50. */
+void option_slo(struct argp_state *state, const char *arg, double *percent, double *limit_us);
 /* --json: a file that can be written, found out before anything is measured; what it holds stays.
  * Else exit status 1. */
 const char *option_json(struct argp_state *state, const char *arg);

@@ -80,15 +80,11 @@ static void
 add_slo(struct load_options *o, const char *arg, struct argp_state *state)
 {
 	struct load_slo slo;
-	char rest;
 
-	if (o->nb_slos == LOAD_MAX_SLOS ||
-		sscanf(arg, "%lf=%lf%c", &slo.percent, &slo.limit_ns, &rest) != 2 ||
-		!(slo.percent > 0 && slo.percent < 100) || !(slo.limit_ns > 0)) {
-		argp_error(state,
-			"--slo %s: percentile=microseconds, both above 0, please, as in 99.9=50; at most %d",
-			arg, LOAD_MAX_SLOS);
+	if (o->nb_slos == LOAD_MAX_SLOS) {
+		argp_error(state, "--slo: at most %d", LOAD_MAX_SLOS);
 	}
+	option_slo(state, arg, &slo.percent, &slo.limit_ns);
 	slo.limit_ns *= 1e3;
 	o->slos[o->nb_slos++] = slo;
 }

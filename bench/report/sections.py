@@ -134,6 +134,24 @@ def streams_section(result):
          'huge KiB each', 'files each'], rows)
 
 
+def capacity_section(result):
+    found = result['streams']
+    most = 'at least ' if found == result['most'] else ''
+    yield (f'<p>{result["width"]}x{result["height"]}, {result["fps"]} frames a second each, '
+           f'backend {text(result["backend"])}, {text(result["rings"])} rings. In time: '
+           f'p{result["percent"]:g} of done → seen at most {result["limit_us"]:g} µs, at most '
+           f'{result["late_percent"]:g} % of the frames missed or later than a period.</p>')
+    yield (f'<p>One reactor serves {most}<span class="value">{counted(found, "stream")}</span>; '
+           f'at most {result["most"]} fit here ({text(result["because"])}).</p>')
+    yield from rows_table(
+        ['devices', 'seconds', 'frames', 'missed', 'late', 'p50', 'judged', 'longest', 'busy %',
+         ''],
+        [(t['devices'], fixed(t['seconds'], 1), t['frames'], t['missed'], t['late'],
+          unit(t['done_to_seen']['p50_ns']), unit(t['judged_us'] * 1e3),
+          unit(t['done_to_seen']['max_ns']), fixed(t['busy_percent'], 1),
+          'holds' if t['holds'] else 'does not hold') for t in result['tries']], words=(9,))
+
+
 def idle_section(result):
     yield (f'<p>{counted(result["devices"], "idle device")}, policy {text(result["idle"])}: '
            f'{result["cpu_percent"]:.3f} % of a CPU. After a rest of {result["rest_ms"]:g} ms, '
@@ -200,7 +218,7 @@ SECTIONS = {'vmedia-load-1': load_section, 'vmedia-latency-1': latency_section,
             'vmedia-streams-1': streams_section, 'vmedia-idle-1': idle_section,
             'vmedia-connect-1': connect_section, 'vmedia-micro-1': micro_section,
             'vmedia-floor-1': floor_section, 'vmedia-compare-1': compare_section,
-            'vmedia-suite-1': suite_section}
+            'vmedia-capacity-1': capacity_section, 'vmedia-suite-1': suite_section}
 
 
 def environment(result):

@@ -15,7 +15,8 @@
 #define MEM_BYTES (8u << 20)
 
 static struct hist *latency; /* of the turn; NULL: not measured */
-static uint64_t nb_frames;
+static uint64_t nb_frames, nb_missed, nb_late;
+static uint32_t period_ticks;
 static unsigned int nb_out; /* commands of all streams that are not answered yet */
 
 static int
@@ -29,16 +30,20 @@ static void
 on_event(struct driver_session *session, const struct driver_event *event, void *arg)
 {
 	struct stream *s = arg;
-	uint32_t done_tsc;
+	uint32_t done_tsc, ticks;
 
 	if (event->kind != DRIVER_EVENT_DQBUF) {
 		return;
 	}
 	s->to_queue |= 1u << event->dqbuf.buffer.index;
 	memcpy(&done_tsc, event->dqbuf.buffer.timecode.userbits, sizeof(done_tsc));
+	ticks = (uint32_t)event->seen_tsc - done_tsc;
 	nb_frames++;
+	nb_missed += event->dqbuf.buffer.sequence - s->sequence;
+	nb_late += ticks > period_ticks;
+	s->sequence = event->dqbuf.buffer.sequence + 1;
 	if (latency != NULL) {
-		hist_record(latency, (uint32_t)event->seen_tsc - done_tsc);
+		hist_record(latency, ticks);
 	}
 }
 
@@ -227,8 +232,9 @@ group_start(struct group *g, const struct streams_options *o, unsigned int nb)
 	int ret;
 
 	snprintf(device, sizeof(device),
-		"backend=null,role=capture,fps=%u,stamp-done=yes,pages=%s,width=160,height=120",
-		o->fps, o->pages);
+		"backend=null,role=capture,fps=%u,stamp-done=yes,pages=%s,width=%u,height=%u",
+		o->fps, o->pages, o->width, o->height);
+	period_ticks = (uint32_t)clock_ns_to_tsc(NSEC_PER_SEC / o->fps);
 	g->nb = nb;
 	g->target_options = (struct target_options){
 		.spawn = o->spawn, .nb_devices = nb, .device = device, .cpu = o->cpus.device};
@@ -257,13 +263,15 @@ group_run(struct group *g, const struct streams_options *o, struct streams_run *
 	target_continue(&g->target);
 	ret = turn(g, WARM_UP_S);
 	ret = ret != 0 ? ret : telemetry_reactor_read(g->target.pid, &begin);
-	nb_frames = 0;
+	nb_frames = nb_missed = nb_late = 0;
 	latency = &g->latency;
 	noise_begin(&noise, &o->cpus, g->target.pid);
 	begin_ns = clock_monotonic_ns();
 	ret = ret != 0 ? ret : turn(g, o->seconds);
 	run->seconds = (double)(clock_monotonic_ns() - begin_ns) / 1e9;
 	run->nb_frames = nb_frames;
+	run->nb_missed = nb_missed;
+	run->nb_late = nb_late;
 	latency = NULL;
 	noise_end(&noise, &run->noise);
 	ret = ret != 0 ? ret : telemetry_reactor_read(g->target.pid, &end);

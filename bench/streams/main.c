@@ -117,6 +117,8 @@ main(int argc, char **argv)
 		.counts = {1, 16, 64, 256},
 		.nb_counts = 4,
 		.fps = 60,
+		.width = 160,
+		.height = 120,
 		.runs = 5,
 		.seconds = 1};
 	struct environment env;

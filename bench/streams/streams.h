@@ -7,6 +7,8 @@
  *   main.c     options, turns, report
  *   group.c    one process: connect, idle, stream
  *   report.c   tables, JSON
+ *
+ * vmedia-capacity drives groups as well.
  */
 #ifndef VMEDIA_BENCH_STREAMS_H
 #define VMEDIA_BENCH_STREAMS_H
@@ -31,7 +33,8 @@ struct streams_options {
 	const char *spawn, *pages;
 	unsigned int counts[STREAMS_MAX_GROUPS]; /* devices */
 	unsigned int nb_counts, fps, runs;
-	double seconds; /* of a turn */
+	unsigned int width, height; /* of the frames */
+	double seconds;             /* of a turn */
 	bool packed;
 	const char *json;
 };
@@ -41,11 +44,14 @@ struct stream {
 	struct driver_session *session;
 	struct v4l2_buffer buffers[STREAMS_NB_BUFFERS];
 	uint32_t to_queue; /* bits: buffers that came back */
+	uint32_t sequence; /* of its next frame */
 };
 
 /* One turn. */
 struct streams_run {
 	uint64_t nb_frames;
+	uint64_t nb_missed; /* periods without a frame: gaps in the sequence */
+	uint64_t nb_late;   /* frames seen more than a period after they were done */
 	double seconds;
 	double work_ns; /* of the reactor per frame, beyond what looking at its devices costs */
 	double busy_ns; /* per frame, passes that did something, looking included */

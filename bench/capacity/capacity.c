@@ -63,7 +63,8 @@ try_once(struct capacity *c, unsigned int nb, bool is_long)
 	return ret;
 }
 
-/* 1: it holds, 0: it does not, or negative errno. */
+/* 1: it holds, 0: it does not, or negative errno. The long one decides, so a short one that was
+ * unlucky must not end the search. */
 static int
 try(struct capacity *c, unsigned int nb, bool is_long)
 {
@@ -73,7 +74,7 @@ try(struct capacity *c, unsigned int nb, bool is_long)
 	for (int i = 0; i < CAPACITY_REPEATS; i++) {
 		ret = try_once(c, nb, is_long);
 		t = &c->tries[c->nb_tries - 1];
-		if (ret != 0 || t->holds || !t->run.noise.noisy) {
+		if (ret != 0 || t->holds || (is_long && !t->run.noise.noisy)) {
 			break;
 		}
 	}

@@ -20,7 +20,7 @@
 
 #define CAPACITY_MAX_DEVICES 1000 /* librte_vhost serves 1016 */
 #define CAPACITY_MAX_TRIES   64
-#define CAPACITY_REPEATS     3 /* of a try that did not hold while it was disturbed */
+#define CAPACITY_REPEATS     3 /* of a try that did not hold; of a long one while it was noisy */
 #define CAPACITY_LONG        4 /* numbers that are tried at length */
 
 struct capacity_options {

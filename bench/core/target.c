@@ -21,6 +21,7 @@
 
 #define START_MS  20000 /* hugepages of many devices are zeroed first */
 #define STOP_MS   5000
+#define END_MS    30000 /* 18 GB of many devices are given back in 4.5 s */
 #define SIGNAL_MS 2000
 
 /* From target_start() to target_end(), for the handler. */
@@ -418,7 +419,7 @@ end_child(struct target *t)
 
 	kill(t->child, SIGCONT);
 	kill(t->child, SIGTERM);
-	for (int ms = 0; ms < STOP_MS; ms += 10) {
+	for (int ms = 0; ms < END_MS; ms += 10) {
 		if (waitpid(t->child, &status, WNOHANG) == t->child) {
 			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 				fprintf(stderr, "the device's process did not end well: ");

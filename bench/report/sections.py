@@ -142,7 +142,7 @@ def capacity_section(result):
            f'p{result["percent"]:g} of done → seen at most {result["limit_us"]:g} µs, at most '
            f'{result["late_percent"]:g} % of the frames missed or later than a period.</p>')
     yield (f'<p>One reactor serves {most}<span class="value">{counted(found, "stream")}</span>; '
-           f'at most {result["most"]} fit here ({text(result["because"])}).</p>')
+           f'the limit was {result["most"]} ({text(result["because"])}).</p>')
     yield from rows_table(
         ['devices', 'seconds', 'frames', 'missed', 'late', 'p50', 'judged', 'longest', 'busy %',
          ''],

@@ -13,10 +13,14 @@
 static void
 judge(const struct capacity_options *o, const struct hist *ticks, struct capacity_try *t)
 {
-	const struct streams_run *run = &t->run;
-	double due = (double)(run->nb_frames + run->nb_missed);
-	double late_percent = (double)(run->nb_missed + run->nb_late) * 100 / due;
+	struct streams_run *run = &t->run;
+	double due = t->nb * o->streams.fps * run->seconds;
+	/* a stream that fell silent shows no gap; one frame of each may fall outside of the time */
+	double silent = due - (double)(run->nb_frames + run->nb_missed + t->nb);
+	double late_percent;
 
+	run->nb_missed += silent > 0 ? (uint64_t)silent : 0;
+	late_percent = (double)(run->nb_missed + run->nb_late) * 100 / due;
 	figures_take(&t->figures, ticks);
 	t->percentile_us = t->figures.max_ns / NSEC_PER_USEC;
 	if (hist_percentile_is_sound(hist_count(ticks), o->percent)) {
@@ -28,12 +32,14 @@ judge(const struct capacity_options *o, const struct hist *ticks, struct capacit
 	t->holds = t->percentile_us <= o->limit_us && late_percent <= o->late_percent;
 }
 
-/* As many frames as its percentile needs, but no longer than the last one. */
+/* As many frames as its percentile needs, and some of each stream, but no longer than the last one.
+ */
 static double
 seconds_of_try(const struct capacity_options *o, unsigned int nb)
 {
 	double needed = NEED_BEYOND * 100 / (100 - o->percent) / (nb * o->streams.fps);
 
+	needed = MAX(needed, (double)CAPACITY_MIN_PERIODS / o->streams.fps);
 	return MIN(MAX(o->try_seconds, needed), o->streams.seconds);
 }
 
@@ -57,7 +63,9 @@ try_once(struct capacity *c, unsigned int nb, bool is_long)
 	ret = ret != 0 ? ret : group_run(&group, &streams, &t->run);
 	if (ret == 0) {
 		judge(&c->o, &group.latency, t);
-		capacity_print_try(c, t);
+		capacity_print_try(t);
+	} else {
+		c->nb_tries--;
 	}
 	group_end(&group);
 	return ret;
@@ -68,24 +76,34 @@ try_once(struct capacity *c, unsigned int nb, bool is_long)
 static int
 try(struct capacity *c, unsigned int nb, bool is_long)
 {
-	const struct capacity_try *t = NULL;
-	int ret = 0;
+	const struct capacity_try *t;
 
 	for (int i = 0; i < CAPACITY_REPEATS; i++) {
-		ret = try_once(c, nb, is_long);
+		int ret = try_once(c, nb, is_long);
+
+		if (ret != 0) {
+			return ret;
+		}
 		t = &c->tries[c->nb_tries - 1];
-		if (ret != 0 || t->holds || (is_long && !t->run.noise.noisy)) {
-			break;
+		if (t->holds || (is_long && !t->run.noise.noisy)) {
+			return t->holds;
 		}
 	}
-	return ret != 0 ? ret : t->holds;
+	return 0;
+}
+
+/* What is tried at length after nb: a little less, later by halves, down to 1. */
+static unsigned int
+lower(unsigned int nb, unsigned int nb_tried)
+{
+	return nb_tried < CAPACITY_FINE ? nb - MAX(nb / STEP_DOWN, 1) : nb / 2;
 }
 
 int
 capacity_find(struct capacity *c)
 {
 	struct search search = {.most = c->o.most};
-	unsigned int nb;
+	unsigned int nb, nb_tried = 0;
 	int ret = 0;
 
 	capacity_print_heading(c);
@@ -93,11 +111,11 @@ capacity_find(struct capacity *c)
 		ret = try(c, nb, false);
 		search_tell(&search, nb, ret == 1);
 	}
-	nb = search.good;
-	for (int i = 0; i < CAPACITY_LONG && nb > 0 && ret >= 0 && c->found == NULL; i++) {
+	c->nb_short = search.good;
+	for (nb = search.good; nb > 0 && ret >= 0 && c->found == NULL; nb = lower(nb, ++nb_tried)) {
 		ret = try(c, nb, true);
 		c->found = ret == 1 ? &c->tries[c->nb_tries - 1] : NULL;
-		nb -= MIN(MAX(nb / STEP_DOWN, 1), nb);
 	}
+	c->failed = ret < 0;
 	return MIN(ret, 0);
 }

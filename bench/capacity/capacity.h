@@ -19,9 +19,10 @@
 #include "streams/streams.h"
 
 #define CAPACITY_MAX_DEVICES 1000 /* librte_vhost serves 1016 */
-#define CAPACITY_MAX_TRIES   64
-#define CAPACITY_REPEATS     3 /* of a try that did not hold; of a long one while it was noisy */
-#define CAPACITY_LONG        4 /* numbers that are tried at length */
+#define CAPACITY_MAX_TRIES   128
+#define CAPACITY_REPEATS     3  /* of a try that did not hold; of a long one while it was noisy */
+#define CAPACITY_FINE        4  /* numbers that are tried at length before the steps grow */
+#define CAPACITY_MIN_PERIODS 10 /* of a stream, in a try */
 
 struct capacity_options {
 	struct streams_options streams; /* seconds: of the last try */
@@ -46,7 +47,9 @@ struct capacity {
 	struct environment env;
 	struct capacity_try tries[CAPACITY_MAX_TRIES];
 	unsigned int nb_tries;
-	const struct capacity_try *found; /* NULL: none held */
+	unsigned int nb_short;            /* the largest number that held, not yet at length */
+	const struct capacity_try *found; /* at length; NULL: none held */
+	bool failed;                      /* before it was found */
 };
 
 /* capacity.c. 0 or negative errno, with the reason on stderr. */
@@ -54,7 +57,7 @@ int capacity_find(struct capacity *c);
 
 /* report.c */
 void capacity_print_heading(const struct capacity *c);
-void capacity_print_try(const struct capacity *c, const struct capacity_try *t);
+void capacity_print_try(const struct capacity_try *t);
 void capacity_print_result(const struct capacity *c);
 int capacity_json(const struct capacity *c);
 

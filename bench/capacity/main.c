@@ -26,7 +26,8 @@ static const struct argp_option rows[] = {
 	{"cpus", 'c', "DRIVER,DEVICE", 0, "two CPUs (default: the first two)", 0},
 	{"packed", 'p', NULL, 0, "packed rings (default: split)", 0},
 	{"try", 'y', "SECONDS", 0,
-		"length of a try (default 5), or longer where the percentile needs more frames", 0},
+		"length of a try (default 5); longer where the percentile needs it, at most --time",
+		0},
 	{"time", 't', "SECONDS", 0, "length of the last one, which decides (default 60)", 0},
 	{"json", 'j', "FILE", 0, "write all tries here as well", 0},
 	{0},
@@ -37,9 +38,9 @@ parse_size(struct argp_state *state, const char *arg, struct streams_options *o)
 {
 	char rest;
 
-	if (sscanf(arg, "%ux%u%c", &o->width, &o->height, &rest) != 2 || o->width == 0 ||
-		o->height == 0 || o->width > 8192 || o->height > 8192) {
-		argp_error(state, "--size %s: pixels, at most 8192x8192, please, as in 1920x1080",
+	if (sscanf(arg, "%ux%u%c", &o->width, &o->height, &rest) != 2 || o->width < 16 ||
+		o->height < 16 || o->width > 8192 || o->height > 8192) {
+		argp_error(state, "--size %s: pixels, 16x16 to 8192x8192, please, as in 1920x1080",
 			arg);
 	}
 }
@@ -87,6 +88,10 @@ parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (o->streams.spawn == NULL) {
 			argp_error(state, "--spawn VMEDIAD, please");
+		}
+		if (o->streams.seconds * o->streams.fps < CAPACITY_MIN_PERIODS) {
+			argp_error(state, "--time %g: at least %d periods, please",
+				o->streams.seconds, CAPACITY_MIN_PERIODS);
 		}
 		break;
 	case ARGP_KEY_ARG:
@@ -158,7 +163,7 @@ main(int argc, char **argv)
 					    .percent = 99.9,
 					    .limit_us = 1000,
 					    .most = CAPACITY_MAX_DEVICES,
-					    .because = "of one process"}};
+					    .because = "the most of one process"}};
 	int ret;
 
 	option_parse(&argp, argc, argv, &c.o, &c.o.streams.cpus);
@@ -166,9 +171,9 @@ main(int argc, char **argv)
 	environment_read(&c.env, &c.o.streams.cpus);
 	ret = cpu_pin(c.o.streams.cpus.driver);
 	ret = ret != 0 ? ret : capacity_find(&c);
-	if (ret == 0) {
-		capacity_print_result(&c);
-		ret = c.o.streams.json != NULL ? capacity_json(&c) : 0;
+	capacity_print_result(&c);
+	if (c.o.streams.json != NULL) {
+		ret |= capacity_json(&c);
 	}
 	return ret != 0;
 }

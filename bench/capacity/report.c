@@ -25,19 +25,39 @@ capacity_print_heading(const struct capacity *c)
 	printf("%7s %8s %9s %7s %7s %9s %9s %9s %6s\n", "devices", "seconds", "frames", "missed",
 		"late", "p50", "judged", "longest", "busy");
 	printf("%7s %8s %9s %7s %7s %9s %9s %9s %6s\n", "", "", "", "", "", "us", "us", "us", "%");
+	fflush(stdout);
 }
 
 void
-capacity_print_try(const struct capacity *c, const struct capacity_try *t)
+capacity_print_try(const struct capacity_try *t)
 {
 	const struct streams_run *run = &t->run;
+	double p50_us = t->figures.ns[FIGURES_P50] / 1e3;
+	char p50[32] = "-";
 
-	printf("%7u %8.1f %9llu %7llu %7llu %9.1f %9.1f %9.1f %6.1f  %s%s\n", t->nb, run->seconds,
+	if (p50_us >= 0) {
+		snprintf(p50, sizeof(p50), "%.1f", p50_us);
+	}
+	printf("%7u %8.1f %9llu %7llu %7llu %9s %9.1f %9.1f %6.1f  %s%s%s\n", t->nb, run->seconds,
 		(unsigned long long)run->nb_frames, (unsigned long long)run->nb_missed,
-		(unsigned long long)run->nb_late, t->figures.ns[FIGURES_P50] / 1e3,
-		t->percentile_us, t->figures.max_ns / 1e3, t->busy_percent,
-		t->holds ? "holds" : "does not hold", run->noise.noisy ? ", noisy" : "");
+		(unsigned long long)run->nb_late, p50, t->percentile_us, t->figures.max_ns / 1e3,
+		t->busy_percent, t->holds ? "holds" : "does not hold",
+		t->is_long ? " at length" : "", run->noise.noisy ? ", noisy" : "");
 	fflush(stdout);
+}
+
+static void
+print_none(const struct capacity *c)
+{
+	if (c->failed) {
+		printf("not finished; so far %u streams held\n", c->nb_short);
+		return;
+	}
+	printf("no number of streams is served in time on these CPUs: what was judged is too long, "
+	       "or frames were missed or late\n");
+	if (c->o.late_percent < 1) {
+		printf("  where others use the CPUs, too: --slo 99=1000 --late 1\n");
+	}
 }
 
 void
@@ -47,8 +67,7 @@ capacity_print_result(const struct capacity *c)
 	const struct capacity_try *t = c->found;
 
 	if (t == NULL) {
-		printf("no number of streams is served in time on these CPUs: the column that is "
-		       "too large says why.\nWhere others use them, too: --slo 99=1000 --late 1\n");
+		print_none(c);
 		return;
 	}
 	printf("%s%u streams of %ux%u with %u frames a second on one reactor: %.0f frames a "
@@ -112,6 +131,8 @@ capacity_json(const struct capacity *c)
 	add_whole(top, "most", o->most);
 	json_object_object_add(top, "because", json_object_new_string(o->because));
 	add_whole(top, "streams", c->found != NULL ? c->found->nb : 0);
+	add_whole(top, "streams_short", c->nb_short);
+	json_object_object_add(top, "failed", json_object_new_boolean(c->failed));
 	for (unsigned int i = 0; i < c->nb_tries; i++) {
 		json_object_array_add(tries, try_json(&c->tries[i]));
 	}

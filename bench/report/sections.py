@@ -137,11 +137,12 @@ def streams_section(result):
 def capacity_section(result):
     found = result['streams']
     most = 'at least ' if found == result['most'] else ''
+    what = f'{most}<span class="value">{counted(found, "stream")}</span>' if found else 'none'
     yield (f'<p>{result["width"]}x{result["height"]}, {result["fps"]} frames a second each, '
            f'backend {text(result["backend"])}, {text(result["rings"])} rings. In time: '
            f'p{result["percent"]:g} of done → seen at most {result["limit_us"]:g} µs, at most '
            f'{result["late_percent"]:g} % of the frames missed or later than a period.</p>')
-    yield (f'<p>One reactor serves {most}<span class="value">{counted(found, "stream")}</span>; '
+    yield (f'<p>What one reactor serves in time: {what}; '
            f'the limit was {result["most"]} ({text(result["because"])}).</p>')
     yield from rows_table(
         ['devices', 'seconds', 'frames', 'missed', 'late', 'p50', 'judged', 'longest', 'busy %',
@@ -149,7 +150,11 @@ def capacity_section(result):
         [(t['devices'], fixed(t['seconds'], 1), t['frames'], t['missed'], t['late'],
           unit(t['done_to_seen']['p50_ns']), unit(t['judged_us'] * 1e3),
           unit(t['done_to_seen']['max_ns']), fixed(t['busy_percent'], 1),
-          'holds' if t['holds'] else 'does not hold') for t in result['tries']], words=(9,))
+          ('holds' if t['holds'] else 'does not hold') + (' at length' if t['is_long'] else '')
+          + (', noisy' if t['noisy'] else '')) for t in result['tries']], words=(9,))
+    if result['failed']:
+        yield warning('It failed before it was finished; so far '
+                      f'{counted(result["streams_short"], "stream")} held.')
 
 
 def idle_section(result):

@@ -17,6 +17,7 @@
 static struct hist *latency; /* of the turn; NULL: not measured */
 static uint64_t nb_frames, nb_missed, nb_late;
 static uint32_t period_ticks;
+static int qbuf_status;     /* of the first QBUF that failed */
 static unsigned int nb_out; /* commands of all streams that are not answered yet */
 
 static int
@@ -52,9 +53,7 @@ on_queued(struct driver_session *session, int status, const struct driver_timing
 	void *cookie)
 {
 	nb_out--;
-	if (status != 0) {
-		complain("QBUF", status);
-	}
+	qbuf_status = qbuf_status != 0 ? qbuf_status : status;
 }
 
 static int
@@ -107,11 +106,15 @@ turn(struct group *g, double seconds)
 	uint64_t until_tsc = clock_tsc() + clock_ns_to_tsc((uint64_t)(seconds * 1e9));
 	int ret = 0;
 
-	while (ret >= 0 && clock_tsc() < until_tsc) {
+	qbuf_status = 0;
+	while (ret >= 0 && qbuf_status == 0 && clock_tsc() < until_tsc) {
 		ret = poll_all(g);
 		for (unsigned int i = 0; i < g->nb && ret >= 0; i++) {
 			ret = queue(&g->streams[i]);
 		}
+	}
+	if (qbuf_status != 0) {
+		return complain("QBUF", qbuf_status);
 	}
 	return ret < 0 ? complain("stream", ret) : 0;
 }

@@ -13,14 +13,10 @@
 static void
 judge(const struct capacity_options *o, const struct hist *ticks, struct capacity_try *t)
 {
-	struct streams_run *run = &t->run;
-	double due = t->nb * o->streams.fps * run->seconds;
-	/* a stream that fell silent shows no gap; one frame of each may fall outside of the time */
-	double silent = due - (double)(run->nb_frames + run->nb_missed + t->nb);
-	double late_percent;
+	const struct streams_run *run = &t->run;
+	double due = (double)(run->nb_frames + run->nb_missed);
+	double late_percent = (double)(run->nb_missed + run->nb_late) * 100 / due;
 
-	run->nb_missed += silent > 0 ? (uint64_t)silent : 0;
-	late_percent = (double)(run->nb_missed + run->nb_late) * 100 / due;
 	figures_take(&t->figures, ticks);
 	t->percentile_us = t->figures.max_ns / NSEC_PER_USEC;
 	if (hist_percentile_is_sound(hist_count(ticks), o->percent)) {
@@ -94,7 +90,7 @@ try(struct capacity *c, unsigned int nb, bool is_long)
 
 /* What is tried at length after nb: a little less, later by halves, down to 1. */
 static unsigned int
-lower(unsigned int nb, unsigned int nb_tried)
+next_lower(unsigned int nb, unsigned int nb_tried)
 {
 	return nb_tried < CAPACITY_FINE ? nb - MAX(nb / STEP_DOWN, 1) : nb / 2;
 }
@@ -112,10 +108,10 @@ capacity_find(struct capacity *c)
 		search_tell(&search, nb, ret == 1);
 	}
 	c->nb_short = search.good;
-	for (nb = search.good; nb > 0 && ret >= 0 && c->found == NULL; nb = lower(nb, ++nb_tried)) {
+	ret = MIN(ret, 0);
+	for (nb = search.good; nb > 0 && ret == 0; nb = next_lower(nb, ++nb_tried)) {
 		ret = try(c, nb, true);
 		c->found = ret == 1 ? &c->tries[c->nb_tries - 1] : NULL;
 	}
-	c->failed = ret < 0;
 	return MIN(ret, 0);
 }

@@ -171,6 +171,7 @@ main(int argc, char **argv)
 	environment_read(&c.env, &c.o.streams.cpus);
 	ret = cpu_pin(c.o.streams.cpus.driver);
 	ret = ret != 0 ? ret : capacity_find(&c);
+	c.failed = ret != 0;
 	capacity_print_result(&c);
 	if (c.o.streams.json != NULL) {
 		ret |= capacity_json(&c);

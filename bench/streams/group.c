@@ -31,7 +31,7 @@ static void
 on_event(struct driver_session *session, const struct driver_event *event, void *arg)
 {
 	struct stream *s = arg;
-	uint32_t done_tsc, ticks;
+	uint32_t done_tsc, ticks, gap;
 
 	if (event->kind != DRIVER_EVENT_DQBUF) {
 		return;
@@ -40,7 +40,9 @@ on_event(struct driver_session *session, const struct driver_event *event, void 
 	memcpy(&done_tsc, event->dqbuf.buffer.timecode.userbits, sizeof(done_tsc));
 	ticks = (uint32_t)event->seen_tsc - done_tsc;
 	nb_frames++;
-	nb_missed += event->dqbuf.buffer.sequence - s->sequence;
+	gap = event->dqbuf.buffer.sequence - s->sequence;
+	nb_missed += gap;
+	s->nb_periods += gap + 1;
 	nb_late += ticks > period_ticks;
 	s->sequence = event->dqbuf.buffer.sequence + 1;
 	if (latency != NULL) {
@@ -255,6 +257,30 @@ group_start(struct group *g, const struct streams_options *o, unsigned int nb)
 	return ret != 0 ? ret : settle(g);
 }
 
+/* A stream that fell silent shows no gap. A frame at either end of a turn may fall outside of it.
+ */
+static uint64_t
+count_silent(const struct group *g, const struct streams_options *o, double seconds)
+{
+	uint64_t due = (uint64_t)(seconds * o->fps), nb = 0;
+
+	for (unsigned int i = 0; i < g->nb; i++) {
+		uint64_t seen = g->streams[i].nb_periods + 1;
+
+		nb += due > seen ? due - seen : 0;
+	}
+	return nb;
+}
+
+static void
+begin_counting(struct group *g)
+{
+	nb_frames = nb_missed = nb_late = 0;
+	for (unsigned int i = 0; i < g->nb; i++) {
+		g->streams[i].nb_periods = 0;
+	}
+}
+
 int
 group_run(struct group *g, const struct streams_options *o, struct streams_run *run)
 {
@@ -266,14 +292,14 @@ group_run(struct group *g, const struct streams_options *o, struct streams_run *
 	target_continue(&g->target);
 	ret = turn(g, WARM_UP_S);
 	ret = ret != 0 ? ret : telemetry_reactor_read(g->target.pid, &begin);
-	nb_frames = nb_missed = nb_late = 0;
+	begin_counting(g);
 	latency = &g->latency;
 	noise_begin(&noise, &o->cpus, g->target.pid);
 	begin_ns = clock_monotonic_ns();
 	ret = ret != 0 ? ret : turn(g, o->seconds);
 	run->seconds = (double)(clock_monotonic_ns() - begin_ns) / 1e9;
 	run->nb_frames = nb_frames;
-	run->nb_missed = nb_missed;
+	run->nb_missed = nb_missed + count_silent(g, o, run->seconds);
 	run->nb_late = nb_late;
 	latency = NULL;
 	noise_end(&noise, &run->noise);

@@ -43,14 +43,16 @@ struct stream {
 	struct driver *drv;
 	struct driver_session *session;
 	struct v4l2_buffer buffers[STREAMS_NB_BUFFERS];
-	uint32_t to_queue; /* bits: buffers that came back */
-	uint32_t sequence; /* of its next frame */
+	uint32_t to_queue;   /* bits: buffers that came back */
+	uint32_t sequence;   /* of its next frame */
+	uint64_t nb_periods; /* of the turn: frames and gaps between them */
 };
 
 /* One turn. */
 struct streams_run {
 	uint64_t nb_frames;
-	uint64_t nb_missed; /* periods without a frame: gaps in the sequence */
+	uint64_t nb_missed; /* periods without a frame: gaps in the sequence, or nothing came any
+	                       more */
 	uint64_t nb_late;   /* frames seen more than a period after they were done */
 	double seconds;
 	double work_ns; /* of the reactor per frame, beyond what looking at its devices costs */
